@@ -17,10 +17,10 @@ N    ?= 1000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check lint crash bench clean
+.PHONY: help demo build test check generate lint crash bench clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## build and run the demo: server, simulated WeChat, sample team (ARGS="--addr 127.0.0.1:9000")
 	$(BIN) demo $(ARGS)
@@ -36,19 +36,14 @@ test: ## run everything: unit, conformance, race, browser, crash, both databases
 check: ## format, generated files, vet, import table
 	@echo "gofmt"
 	@out=$$(gofmt -l .) && if [ -n "$$out" ]; then echo "gofmt would change:"; echo "$$out"; exit 1; fi
-	@echo "templ fmt"
-	@go tool templ fmt -fail -log-level error . || { echo "templ fmt changed the files above: look at them and commit"; exit 1; }
-	@echo "templ generate"
-	@before=$$($(generated)); go tool templ generate -log-level error && after=$$($(generated)) && \
-	if [ "$$before" != "$$after" ]; then \
-		echo "These generated files were not up to date; they are now, commit them:"; \
-		printf '%s\n%s\n' "$$before" "$$after" | sort | uniq -u | awk '{print "  " $$2}' | sort -u; exit 1; \
-	fi
+	@echo "templates"
+	@.ci/templates
 	go vet ./...
 	go test -count=1 -run 'TestImports|TestLicences' ./cmd/kefu
 
-# The generated files with their sums: comparing before and after also works with changes not yet committed.
-generated = find . -name '*_templ.go' -not -path './.git/*' -exec sha256sum {} + | sort -k 2
+generate: ## format the templates and generate their Go files
+	go tool templ fmt -log-level error .
+	go tool templ generate -log-level error
 
 lint: ## run golangci-lint (builds it first: several minutes, once)
 	@echo "golangci-lint is built from source by: go run $(GOLANGCI)"
