@@ -1,0 +1,172 @@
+package desk
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"kefu/internal/texts"
+	"kefu/models"
+)
+
+// Verdict says whether a member may get the next session now, or the one reason why not (P-2.3).
+type Verdict string
+
+const (
+	OK      Verdict = "ok"
+	Away    Verdict = "offline"
+	OnBreak Verdict = "on_break"
+	Finish  Verdict = "finishing"
+	Full    Verdict = "full"
+	Stale   Verdict = "stale"
+	Rings   Verdict = "by_hand" // takes sessions by hand only
+)
+
+// verdict judges one member.
+func verdict(m models.Member, now time.Time, stale time.Duration) Verdict {
+	switch {
+	case m.Presence == models.Offline:
+		return Away
+	case m.Presence == models.Break:
+		return OnBreak
+	case m.Presence == models.Busy:
+		return Finish
+	case m.SeenAt == nil || now.Sub(*m.SeenAt) > stale:
+		return Stale
+	case m.Load+1 > float64(m.Capacity):
+		return Full
+	case !m.AutoAccept:
+		return Rings
+	}
+	return OK
+}
+
+// pick chooses among the members of one group: the preferred one if they can take it now, else the least busy by load for capacity,
+// then the one who had nothing new for longest, then the admin's order (P-2.4). It returns -1 when nobody can.
+func pick(members []models.Member, groupID int64, preferred *int64, now time.Time, stale time.Duration) int {
+	best := -1
+	for i, m := range members {
+		if m.GroupID != groupID || verdict(m, now, stale) != OK {
+			continue
+		}
+		if preferred != nil && m.AgentID == *preferred {
+			return i
+		}
+		if best < 0 || before(m, members[best]) {
+			best = i
+		}
+	}
+	return best
+}
+
+func before(a, b models.Member) bool {
+	if x, y := a.Load/float64(a.Capacity), b.Load/float64(b.Capacity); x != y {
+		return x < y
+	}
+	switch {
+	case a.LastAssignedAt == nil || b.LastAssignedAt == nil:
+		if (a.LastAssignedAt == nil) != (b.LastAssignedAt == nil) {
+			return a.LastAssignedAt == nil
+		}
+	case !a.LastAssignedAt.Equal(*b.LastAssignedAt):
+		return a.LastAssignedAt.Before(*b.LastAssignedAt)
+	}
+	if a.Position != b.Position {
+		return a.Position < b.Position
+	}
+	return a.AgentID < b.AgentID
+}
+
+// decide is the one place where waiting sessions meet agents. It runs inside the transaction that touched the groups: receive, close,
+// presence; timers and the sweep call the same code (P-2.2). The walk follows the one order over all groups and ends when no member of
+// any group can take anything.
+func (d *Desk) decide(ctx context.Context, tx *models.Store, groupIDs []int64, now time.Time) error {
+	if err := tx.LockGroups(ctx, groupIDs); err != nil {
+		return err
+	}
+	members, err := tx.Members(ctx, groupIDs, now)
+	if err != nil || !anyFree(members, now, d.set.Stale) {
+		return err
+	}
+	waiting, err := tx.WaitingOrder(ctx, groupIDs, 1000)
+	if err != nil {
+		return err
+	}
+	for _, w := range waiting {
+		preferred := w.PreferredAgentID
+		if preferred != nil && w.PreferredUntil != nil && !now.Before(*w.PreferredUntil) {
+			preferred = nil
+		}
+		i := pick(members, w.GroupID, preferred, now, d.set.Stale)
+		if i < 0 {
+			continue // passed over: nobody of its group can, the next may have somebody
+		}
+		agent := members[i].AgentID
+		won, err := tx.TakeSession(ctx, w.ID, agent, members[i].Capacity, now)
+		if err != nil {
+			return err
+		}
+		if !won {
+			continue // somebody was faster; the next look will tell who
+		}
+		if err := assigned(ctx, tx, w, agent, "assigned", now); err != nil {
+			return err
+		}
+		for j := range members { // the agent may be in several of the groups
+			if members[j].AgentID == agent {
+				members[j].Load++
+				members[j].LastAssignedAt = &now
+			}
+		}
+		if !anyFree(members, now, d.set.Stale) {
+			return nil
+		}
+	}
+	return nil
+}
+
+func anyFree(members []models.Member, now time.Time, stale time.Duration) bool {
+	return slices.ContainsFunc(members, func(m models.Member) bool { return verdict(m, now, stale) == OK })
+}
+
+// assigned writes down that the session is now in the agent's hands.
+func assigned(ctx context.Context, tx *models.Store, w models.Waiter, agentID int64, how string, now time.Time) error {
+	if err := happened(ctx, tx, w.ID, how, &agentID, "", now); err != nil {
+		return err
+	}
+	waited := int(now.Sub(w.ArrivalAt).Seconds())
+	if err := systemLine(ctx, tx, w.ConversationID, &w.ID, how, &agentID, map[string]any{"waited": waited}, now); err != nil {
+		return err
+	}
+	return tell(ctx, tx, models.Event{Kind: models.EventSession, SessionID: w.ID, AgentID: agentID, GroupID: w.GroupID}, now)
+}
+
+// standing is what a waiting customer is told of their place, from the state of the queue; empty once somebody serves them (P-4.2).
+func (d *Desk) standing(ctx context.Context, tx *models.Store, sessionID int64, now time.Time) (string, error) {
+	s, err := tx.Session(ctx, sessionID)
+	if err != nil || s.State != models.Waiting {
+		return "", err
+	}
+	ahead, err := tx.Ahead(ctx, s)
+	if err != nil {
+		return "", err
+	}
+	members, err := tx.Members(ctx, []int64{s.GroupID}, now)
+	if err != nil {
+		return "", err
+	}
+	onDuty := slices.ContainsFunc(members, func(m models.Member) bool { return m.Presence != models.Offline })
+	return standingText(ahead, onDuty), nil
+}
+
+// standingText is P-3.1 and P-3.5 in words. The longest form stays far below the 2,047 bytes of a passive text (wechat.md §14b).
+func standingText(ahead int, onDuty bool) string {
+	key := texts.Key("notice.ahead")
+	switch {
+	case !onDuty:
+		key = "notice.nobody_here"
+	case ahead == 0:
+		key = "notice.next"
+	}
+	return texts.T(texts.ZhCN, key, texts.Args{"ahead": ahead})
+}
