@@ -164,6 +164,15 @@ func (s *Store) LiveLogin(ctx context.Context, tokenHash string, now time.Time) 
 	return l, a, nil
 }
 
+// LoginByID is the log-in with the id and its agent; ErrNotFound when it ended or the agent is disabled.
+func (s *Store) LoginByID(ctx context.Context, id int64, now time.Time) (Login, Agent, error) {
+	var l Login
+	if err := s.db(ctx).First(&l, id).Error; err != nil {
+		return l, Agent{}, fmt.Errorf("log-in %d: %w", id, err)
+	}
+	return s.LiveLogin(ctx, l.TokenHash, now)
+}
+
 // LiveLogins lists where the agent is logged in, newest first.
 func (s *Store) LiveLogins(ctx context.Context, agentID int64, now time.Time) ([]Login, error) {
 	var list []Login

@@ -22,7 +22,7 @@ type Change struct {
 type Board struct {
 	store  *models.Store
 	log    *slog.Logger
-	notify func() // tells the streams that there is something new
+	notify func([]Change) // tells the streams that there is something new
 
 	poke chan struct{}
 
@@ -38,8 +38,8 @@ type Board struct {
 // boardKeeps is how many changes a page may be behind before it must load everything anew.
 const boardKeeps = 4096
 
-// NewBoard makes an empty board; Load fills it. notify is called after each batch of changes and must not block.
-func NewBoard(store *models.Store, log *slog.Logger, notify func()) *Board {
+// NewBoard makes an empty board; Load fills it. notify gets each batch of changes and must not block.
+func NewBoard(store *models.Store, log *slog.Logger, notify func([]Change)) *Board {
 	return &Board{store: store, log: log, notify: notify, poke: make(chan struct{}, 1), open: map[int64]models.Row{}, agents: map[int64]models.Agent{}}
 }
 
@@ -124,12 +124,11 @@ func (b *Board) follow(ctx context.Context) error {
 				return err
 			}
 		}
-		b.apply(events, rows, agents)
-		b.notify()
+		b.notify(b.apply(events, rows, agents))
 	}
 }
 
-func (b *Board) apply(events []models.Event, rows []models.Row, agents []models.Agent) {
+func (b *Board) apply(events []models.Event, rows []models.Row, agents []models.Agent) []Change {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, a := range agents {
@@ -152,6 +151,7 @@ func (b *Board) apply(events []models.Event, rows []models.Row, agents []models.
 		b.oldest = b.changes[over-1].Event.ID
 		b.changes = slices.Clone(b.changes[over:])
 	}
+	return slices.Clone(b.changes[max(0, len(b.changes)-len(events)):])
 }
 
 // Epoch names the database; a cursor of another one is worth nothing.

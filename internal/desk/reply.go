@@ -259,3 +259,12 @@ func cleanText(text string) (string, error) {
 	}
 	return text, nil
 }
+
+// FormKey is the composer's part of a stored idempotency key.
+func FormKey(stored string) string {
+	_, rest, _ := strings.Cut(stored, ":")
+	if i := strings.LastIndexByte(rest, ':'); i >= 0 {
+		return rest[:i]
+	}
+	return rest
+}

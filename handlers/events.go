@@ -1,0 +1,210 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"kefu/internal/desk"
+	"kefu/internal/live"
+	"kefu/internal/texts"
+	"kefu/models"
+	"kefu/views"
+)
+
+// Events serves the live stream: one per browser, for all its tabs.
+type Events struct {
+	*Site
+	Hub *live.Hub
+	// Refresh loads who looks at the stream anew, with the rights of this moment; it fails when the log-in ended.
+	Refresh func(ctx context.Context, loginID int64) (Login, error)
+	Beat    time.Duration // between signs of life; the page gives up after 45 s without one
+	Settle  time.Duration // at least so long between two batches of one stream: bursts become one
+}
+
+// Stream handles GET /events?cursor=epoch.id: it replays what was missed, or says reset, and then follows.
+func (h *Events) Stream(c echo.Context) error {
+	l := loginOf(c)
+	ctx := c.Request().Context()
+	stream := h.Hub.Open(l.ID, l.Viewer.Agent.ID) // before the first look, so that nothing falls between
+	defer stream.Close()
+	s := &streamer{h: h, login: l, lang: Lang(c), ctx: ctx, out: c.Response(), control: http.NewResponseController(c.Response())}
+
+	head := c.Response().Header()
+	head.Set("Content-Type", "text/event-stream; charset=utf-8")
+	head.Set("Cache-Control", "no-store")
+	head.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	c.Response().WriteHeader(http.StatusOK)
+
+	s.at = h.Board.Newest()
+	epoch, since, ok := strings.Cut(c.QueryParam("cursor"), ".")
+	id, err := strconv.ParseInt(since, 10, 64)
+	if missed, known := h.Board.Since(id); ok && err == nil && epoch == h.Board.Epoch() && known && len(missed) <= mostReplayed {
+		s.at = id
+		if err := s.changes(missed); err != nil {
+			return nil
+		}
+	} else if err := s.send("reset", ""); err != nil {
+		return nil // the page is gone
+	}
+	return s.follow(stream)
+}
+
+// mostReplayed is how many missed changes are worth replaying; beyond that a fresh page is cheaper for both sides.
+const mostReplayed = 500
+
+type streamer struct {
+	h       *Events
+	login   Login
+	lang    texts.Lang
+	ctx     context.Context
+	out     io.Writer
+	control *http.ResponseController
+	at      int64 // id of the newest event sent
+}
+
+// follow sends what happens until the page, the log-in or the server goes. A write that fails ends it; that is how pages leave.
+func (s *streamer) follow(stream *live.Stream) error {
+	beat := time.NewTicker(s.h.Beat)
+	defer beat.Stop()
+	if err := s.send("ping", strconv.FormatInt(s.h.Clock.Now().UnixMilli(), 10)); err != nil {
+		return nil
+	}
+	poked := make(chan struct{}, 1)
+	poked <- struct{}{} // what came between the replay and now
+	var settling <-chan time.Time
+	for {
+		wake := stream.Poked()
+		if settling != nil {
+			wake = nil // one batch was just sent: what comes now waits a moment for company
+		}
+		select {
+		case <-poked:
+		case <-wake:
+		case <-settling:
+			settling = nil
+		case <-beat.C:
+			if err := s.send("ping", strconv.FormatInt(s.h.Clock.Now().UnixMilli(), 10)); err != nil {
+				return nil
+			}
+			continue
+		case <-stream.Ended():
+			_ = s.send("bye", "") //nolint:errcheck // the page may be gone already
+			return nil
+		case <-s.ctx.Done():
+			return nil
+		}
+		changes, ok := s.h.Board.Since(s.at)
+		if !ok {
+			s.at = s.h.Board.Newest()
+			if err := s.send("reset", ""); err != nil {
+				return nil
+			}
+			continue
+		}
+		if len(changes) == 0 {
+			continue
+		}
+		if err := s.changes(changes); err != nil {
+			return nil
+		}
+		if settling == nil {
+			settling = time.After(s.h.Settle)
+		}
+	}
+}
+
+// changes sends what a batch of changes means for this viewer: rows, chats that have news, numbers, people.
+func (s *streamer) changes(changes []desk.Change) error {
+	if err := s.rights(changes); err != nil {
+		return err
+	}
+	v := s.login.Viewer
+	rows, order := map[int64]desk.Change{}, []int64{}
+	latest := map[int64]int64{}
+	people := false
+	for _, c := range changes {
+		s.at = c.Event.ID
+		if c.Event.Kind == models.EventPresence {
+			people = true
+		}
+		if c.Row == nil {
+			continue
+		}
+		if _, seen := rows[c.Row.ID]; !seen {
+			order = append(order, c.Row.ID)
+		}
+		rows[c.Row.ID] = c
+		latest[c.Row.ID] = max(latest[c.Row.ID], c.Event.MessageID)
+	}
+	for _, id := range order {
+		r := rows[id].Row
+		list := v.ListOf(*r)
+		if err := s.component("row", views.ConvoRow(s.h.row(s.lang, v, *r, list, 0))); err != nil {
+			return err
+		}
+		if list != desk.ListNone {
+			if err := s.send("chat", fmt.Sprintf(`{"id":%d,"message":%d}`, id, latest[id])); err != nil {
+				return err
+			}
+		}
+	}
+	counts := s.h.Board.Counts(v)
+	if people {
+		if me, ok := s.h.Board.Agent(v.Agent.ID); ok {
+			if err := s.component("presence", views.PresenceFragment(s.lang, s.h.self(me, counts))); err != nil {
+				return err
+			}
+		}
+	}
+	return s.component("badges", views.BadgesFragment(badges(s.lang, counts)))
+}
+
+// rights looks at who the viewer is now when a change may have touched that.
+func (s *streamer) rights(changes []desk.Change) error {
+	for _, c := range changes {
+		if c.Event.Kind == models.EventAgent || c.Event.Kind == models.EventLogin && c.Event.AgentID == s.login.Viewer.Agent.ID {
+			fresh, err := s.h.Refresh(s.ctx, s.login.ID)
+			if err != nil {
+				return err
+			}
+			s.login = fresh
+			return nil
+		}
+	}
+	return nil
+}
+
+func (s *streamer) component(event string, component interface {
+	Render(ctx context.Context, w io.Writer) error
+}) error {
+	html, err := text(s.ctx, component)
+	if err != nil {
+		s.h.Log.ErrorContext(s.ctx, "rendering for a stream failed", "event", event, "err", err)
+		return err
+	}
+	return s.send(event, html)
+}
+
+// send frames one event. The format is by lines, so every line of the HTML is a data field of its own.
+func (s *streamer) send(event, data string) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "id: %s\nevent: %s\n", s.h.cursor(s.at), event)
+	for line := range strings.Lines(data + "\n") {
+		b.WriteString("data: " + strings.TrimRight(line, "\r\n") + "\n")
+	}
+	b.WriteString("\n")
+	if err := s.control.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return err
+	}
+	if _, err := io.WriteString(s.out, b.String()); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}
