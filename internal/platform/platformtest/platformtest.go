@@ -72,9 +72,9 @@ var WeChat = Rules{
 type Pair struct {
 	Rules
 	Modes []string // ways to protect a push, each tried: "plain", "compatible", "safe"
-	// Start makes a fresh platform in one mode that pushes to callback, with a customer who has done nothing yet, and an adapter that is
-	// configured for it. It registers its own clean-up with t.
-	Start func(t *testing.T, mode string, callback http.Handler) (Adapter, Platform)
+	// Start makes an adapter and a fresh platform in one mode that know each other, with a customer who has done nothing yet. What desk
+	// returns for the adapter is the callback: the platform may check it at once. Start registers its own clean-up with t.
+	Start func(t *testing.T, mode string, desk func(Adapter) http.Handler) Platform
 }
 
 // Run plays all cases, each on a fresh platform: those about pushes in every mode, those about sending in the first.
@@ -96,7 +96,10 @@ func play(t *testing.T, p Pair, mode string, cases []testCase) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			s := &stage{T: t, rules: p.Rules}
-			s.adapter, s.platform = p.Start(t, mode, s)
+			s.platform = p.Start(t, mode, func(a Adapter) http.Handler {
+				s.adapter = a
+				return s
+			})
 			c.play(s)
 		})
 	}

@@ -33,15 +33,16 @@ func TestAdapterConforms(t *testing.T) {
 	platformtest.Run(t, platformtest.Pair{
 		Rules: platformtest.WeChat,
 		Modes: []string{"plain", "compatible", "safe"},
-		Start: func(t *testing.T, mode string, callback http.Handler) (platformtest.Adapter, platformtest.Platform) {
-			m := &miniWeChat{mode: mode, callback: callback, clk: clock.NewStanding(time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC))}
+		Start: func(t *testing.T, mode string, desk func(platformtest.Adapter) http.Handler) platformtest.Platform {
+			m := &miniWeChat{mode: mode, clk: clock.NewStanding(time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC))}
 			a, err := wechat.New(wechat.Config{
 				AppID: miniAppID, Secret: "secret", OriginalID: miniAccount, Token: miniToken, AESKey: miniKey, Mode: wechat.Mode(mode),
 			}, &http.Client{Transport: m}, &storedToken{}, m.clk)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return a, m
+			m.callback = desk(a)
+			return m
 		},
 	})
 }
