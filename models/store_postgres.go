@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -85,7 +87,12 @@ func (s *Store) inPostgresTx(ctx context.Context, fn func(tx *Store) error) erro
 			tx.committed()
 			return nil
 		}
-		if try == postgresTries || !wantsRetry(err) {
+		if try == postgresTries || !hasCode(err, "40001", "40P01") { // serialization_failure, deadlock_detected
+			return explainPostgres(err)
+		}
+		select { // apart by chance, or the same transactions meet again in the same way
+		case <-time.After(time.Duration(try) * time.Duration(1+rand.IntN(20)) * time.Millisecond):
+		case <-ctx.Done():
 			return err
 		}
 	}
@@ -124,8 +131,16 @@ func (s *Store) tryPostgresTx(ctx context.Context, fn func(tx *Store) error) (*t
 	return tx.tx, nil
 }
 
-// wantsRetry reports whether PostgreSQL undid the transaction only because of others running at the same time.
-func wantsRetry(err error) bool {
+// explainPostgres gives the faults an operator can act on a name of ours.
+func explainPostgres(err error) error {
+	if hasCode(err, "53100") { // disk_full
+		return fmt.Errorf("%w: %w", ErrDiskFull, err)
+	}
+	return err
+}
+
+// hasCode reports whether PostgreSQL answered with one of the codes (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+func hasCode(err error, codes ...string) bool {
 	var e *pgconn.PgError
-	return errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01") // serialization_failure, deadlock_detected
+	return errors.As(err, &e) && slices.Contains(codes, e.Code)
 }

@@ -329,6 +329,7 @@ func TestLostBatchAnswersEveryoneAndGoesOn(t *testing.T) {
 			if err := s.InTx(t.Context(), add("long ago")); err != nil {
 				t.Fatal(err)
 			}
+			connection := usedConnection(t, s)
 			h := hold(t, s)
 			var published bool
 			h.queue(t.Context(), func(tx *Store) error {
@@ -360,9 +361,22 @@ func TestLostBatchAnswersEveryoneAndGoesOn(t *testing.T) {
 				t.Errorf("the writer did not recover: %v", err)
 			}
 			wantNotes(t, s, "after", "long ago")
+			if usedConnection(t, s) == connection {
+				t.Error("the connection was not replaced")
+			}
 			wantWriterSettings(t, s)
 		})
 	}
+}
+
+// usedConnection tells the writer's connections apart.
+func usedConnection(t *testing.T, s *Store) *sqlite3.SQLiteConn {
+	t.Helper()
+	var conn *sqlite3.SQLiteConn
+	if err := s.InTx(t.Context(), func(*Store) error { conn = s.writer.raw; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return conn
 }
 
 // arm injects a fault once the transaction that holds the writer has been committed.
