@@ -33,7 +33,7 @@ function announce(bar, mark) {
   const name = byId("chat")?.dataset.title;
   if (!mark || bar.dataset.said === mark) return;
   bar.dataset.said = mark;
-  say(fill(mark === "late" ? body().over100 : body().over80, { name }));
+  say(fill(mark === "late" ? body().past : body().nearly, { name }));
 }
 
 export function tick() {
