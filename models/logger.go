@@ -41,6 +41,12 @@ func (q queryLog) Trace(ctx context.Context, begin time.Time, statement func() (
 	q.log.WarnContext(ctx, "slow query", "sql", sql, "rows", rows, "ms", took.Milliseconds())
 }
 
+// GORM's Scan records its statement with a logger of GORM's own, parameters and all, and hands the finished text to ours: only this
+// variable of GORM's keeps them out there too.
+func init() {
+	logger.RecorderParamsFilter = func(_ context.Context, sql string, _ ...any) (string, []any) { return sql, nil }
+}
+
 // ParamsFilter keeps parameters out of what Trace gets to see (GORM calls it ParameterizedQueries).
 func (q queryLog) ParamsFilter(_ context.Context, sql string, _ ...any) (string, []any) {
 	return sql, nil

@@ -19,7 +19,8 @@ import (
 
 // run is what this test process has started; Main makes it and cleans it up.
 type run struct {
-	dir string // temporary, removed at the end
+	dir    string // temporary
+	remove func() error
 
 	sqlite   func() (string, error) // path of a migrated file to copy
 	postgres func() (*cluster, error)
@@ -32,12 +33,12 @@ var current *run // nil without Main
 func Main(m *testing.M) { os.Exit(runTests(m)) }
 
 func runTests(m *testing.M) (code int) {
-	dir, err := os.MkdirTemp("", "kefu-test-")
+	dir, remove, err := makeFolder()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "modelstest:", err)
 		return 1
 	}
-	r := &run{dir: dir}
+	r := &run{dir: dir, remove: remove}
 	r.sqlite = sync.OnceValues(r.makeSQLite)
 	r.postgres = sync.OnceValues(r.startPostgres)
 	current = r
@@ -55,7 +56,7 @@ func (r *run) end() error {
 	if r.started != nil {
 		err = r.started.stop()
 	}
-	return errors.Join(err, os.RemoveAll(r.dir))
+	return errors.Join(err, r.remove())
 }
 
 func mine(t testing.TB) *run {

@@ -28,7 +28,7 @@ type server struct {
 	ended chan error
 }
 
-// startServer makes a new cluster below tmp and starts it. PostgreSQL refuses to run as root; then the user postgres does it.
+// startServer makes a new cluster in the folder tmp and starts it. PostgreSQL refuses to run as root; then the user postgres does it.
 func startServer(tmp string) (*server, error) {
 	bin, err := findPostgres()
 	if err != nil {
@@ -38,9 +38,8 @@ func startServer(tmp string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A socket's path may have 107 characters; the temporary folder of some systems is longer than that.
-	dir, err := os.MkdirTemp("/tmp", "kefu-pg-")
-	if err != nil {
+	dir := filepath.Join(tmp, "pg")
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("start PostgreSQL for tests: %w", err)
 	}
 	s := &server{
@@ -48,7 +47,7 @@ func startServer(tmp string) (*server, error) {
 		quit: make(chan struct{}), ended: make(chan error, 1),
 	}
 	if err := s.start(bin, attr); err != nil {
-		return nil, errors.Join(fmt.Errorf("start PostgreSQL for tests: %w", err), os.RemoveAll(dir))
+		return nil, fmt.Errorf("start PostgreSQL for tests: %w", err)
 	}
 	return s, nil
 }
@@ -121,10 +120,10 @@ func (s *server) keep(postgres *exec.Cmd, log io.Reader, ready chan<- error) {
 	s.ended <- postgres.Wait()
 }
 
-// stop ends the server and removes its folder.
+// stop ends the server.
 func (s *server) stop() error {
 	close(s.quit)
-	return errors.Join(<-s.ended, os.RemoveAll(s.dir))
+	return <-s.ended
 }
 
 func (s *server) environment() []string {
