@@ -17,7 +17,9 @@ func TestSlowQueriesAreLoggedWithoutParameters(t *testing.T) {
 	s.gorm.Logger = late{queryLog{slog.New(slog.NewTextHandler(&out, nil))}}
 	var n int64
 	queries := map[string]func() error{ // GORM takes different ways to its log
-		"Scan":  func() error { return s.db(t.Context()).Raw("SELECT count(*) FROM notes WHERE text = ?", "my secret").Scan(&n).Error },
+		"Scan": func() error {
+			return s.db(t.Context()).Raw("SELECT count(*) FROM notes WHERE text = ?", "my secret").Scan(&n).Error
+		},
 		"Count": func() error { return s.db(t.Context()).Model(&note{}).Where("text = ?", "my secret").Count(&n).Error },
 		"Find":  func() error { return s.db(t.Context()).Where("text = ?", "my secret").Find(&[]note{}).Error },
 		"Create": func() error {
