@@ -36,6 +36,20 @@ func (s *Store) CreateChannel(ctx context.Context, c *Channel) error {
 	return nil
 }
 
+// UpdateChannel replaces the channel's settings and secrets.
+func (s *Store) UpdateChannel(ctx context.Context, c Channel) error {
+	err := s.write(ctx, func(db *DB) error {
+		return db.Model(&Channel{}).Where("id = ?", c.ID).Updates(map[string]any{
+			"name": c.Name, "app_id": c.AppID, "original_id": c.OriginalID, "mode": c.Mode, "base_url": c.BaseURL,
+			"secret": c.Secret, "token": c.Token, "aes_key": c.AESKey, "default_group_id": c.DefaultGroupID,
+		}).Error
+	})
+	if err != nil {
+		return fmt.Errorf("update channel %d: %w", c.ID, err)
+	}
+	return nil
+}
+
 // Channels lists all channels by id.
 func (s *Store) Channels(ctx context.Context) ([]Channel, error) {
 	var list []Channel

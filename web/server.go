@@ -115,14 +115,26 @@ func Follow(hub *live.Hub, store *models.Store, now func() time.Time) func([]des
 }
 
 // KeepSeen notes every few seconds, until ctx ends, that the agents whose pages are open are here.
-func KeepSeen(ctx context.Context, hub *live.Hub, d *desk.Desk, c clock.Clock, log *slog.Logger) {
-	for clock.Sleep(ctx, c, seenEvery) == nil {
-		ids := hub.Agents()
-		if len(ids) == 0 {
-			continue
+func KeepSeen(ctx context.Context, hub *live.Hub, d *desk.Desk, log *slog.Logger) {
+	tick := time.NewTicker(seenEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
 		}
-		if err := d.Seen(ctx, ids); err != nil && ctx.Err() == nil {
+		if err := NoteSeen(ctx, hub, d); err != nil && ctx.Err() == nil {
 			log.ErrorContext(ctx, "signs of life not noted", "err", err)
 		}
 	}
+}
+
+// NoteSeen notes once that the agents whose pages are open are here.
+func NoteSeen(ctx context.Context, hub *live.Hub, d *desk.Desk) error {
+	ids := hub.Agents()
+	if len(ids) == 0 {
+		return nil
+	}
+	return d.Seen(ctx, ids)
 }

@@ -46,15 +46,19 @@ type Desk struct {
 	log   *slog.Logger
 	set   Settings
 	wake  func() // tells the delivery that something is to be sent
+	start time.Time
 }
 
 // New makes a desk over the store. wake is called after a commit that queued something to send; it must not block.
 func New(store *models.Store, c clock.Clock, log *slog.Logger, set Settings, wake func()) *Desk {
-	return &Desk{store: store, clock: c, log: log, set: set, wake: wake}
+	return &Desk{store: store, clock: c, log: log, set: set, wake: wake, start: c.Now()}
 }
 
 // Settings are the times and limits in force.
 func (d *Desk) Settings() Settings { return d.set }
+
+// Now is the desk's time.
+func (d *Desk) Now() time.Time { return d.now() }
 
 func (d *Desk) now() time.Time { return d.clock.Now() }
 

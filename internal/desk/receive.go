@@ -33,14 +33,17 @@ func (d *Desk) Receive(ctx context.Context, ch models.Channel, in platform.Inbou
 		})
 	}
 	err := run()
-	if errors.Is(err, models.ErrDuplicate) { // another process stored the same push at the same time: now it is a repetition
-		err = run()
+	for again := 0; again < 5 && (errors.Is(err, models.ErrDuplicate) || errors.Is(err, errChanged)); again++ {
+		err = run() // another process stored the same push at the same time, then it is a repetition now; or changed the session
 	}
 	if err != nil {
 		return Received{}, fmt.Errorf("receive on channel %d: %w", ch.ID, err)
 	}
 	return got, nil
 }
+
+// errChanged says that another process changed the session between our look and our write. Nothing was stored: look again.
+var errChanged = errors.New("the session changed meanwhile")
 
 // receipt is one push on its way through one transaction.
 type receipt struct {
@@ -61,6 +64,9 @@ func (r *receipt) run(ctx context.Context) (Received, error) {
 	if !errors.Is(err, models.ErrNotFound) {
 		return Received{}, err
 	}
+	if r.in.Conversation.Key == "" {
+		r.in.Conversation.Key, r.in.Sender = unreadable, unreadable
+	}
 	if err := r.locate(ctx); err != nil {
 		return Received{}, err
 	}
@@ -79,6 +85,20 @@ func (r *receipt) run(ctx context.Context) (Received, error) {
 	return got, r.tx.MarkInbound(ctx, r.mark)
 }
 
+// unreadable is the conversation of verified pushes that cannot be read: kept as they came, answered, and the channel shows an alarm
+// (architecture.md §2).
+const unreadable = "(unreadable)"
+
+func (r *receipt) keepUnreadable(ctx context.Context) error {
+	if _, err := r.store(ctx, nil); err != nil {
+		return err
+	}
+	if err := r.tx.SetAlarm(ctx, r.ch.ID, "alarm.unreadable", r.in.Dedupe, r.now); err != nil {
+		return err
+	}
+	return tell(ctx, r.tx, models.Event{Kind: models.EventChannel}, r.now)
+}
+
 // locate finds the conversation, or makes it.
 func (r *receipt) locate(ctx context.Context) error {
 	var err error
@@ -91,6 +111,9 @@ func (r *receipt) locate(ctx context.Context) error {
 
 // act does what the push asks for and returns the words of the passive answer, if any. Each case is a row of docs/rules.md §A.
 func (r *receipt) act(ctx context.Context) (string, error) {
+	if r.in.Conversation.Key == unreadable {
+		return "", r.keepUnreadable(ctx)
+	}
 	switch what := r.in.What.(type) {
 	case platform.Text:
 		if what.MenuID != "" {
@@ -178,8 +201,11 @@ func (r *receipt) open(ctx context.Context) (string, error) {
 // reopen takes up a session that was closed a moment ago (row 2).
 func (r *receipt) reopen(ctx context.Context, last models.Session) (string, error) {
 	won, err := r.tx.ReopenSession(ctx, last, r.now.Add(r.d.set.Prefer), r.now)
-	if err != nil || !won {
+	if err != nil {
 		return "", err
+	}
+	if !won {
+		return "", errChanged
 	}
 	if err := happened(ctx, r.tx, last.ID, "reopened", last.AgentID, "", r.now); err != nil {
 		return "", err
@@ -218,26 +244,21 @@ func (r *receipt) append(ctx context.Context, sessionID int64) error {
 	if _, err := r.store(ctx, &sessionID); err != nil {
 		return err
 	}
-	if _, err := r.tx.NoteInbound(ctx, sessionID, kindOf(r.in.What), preview(textOf(r.in.What)), r.now); err != nil {
+	open, err := r.tx.NoteInbound(ctx, sessionID, kindOf(r.in.What), preview(textOf(r.in.What)), r.now)
+	if err != nil {
 		return err
+	}
+	if !open { // closed a moment ago: the message opens or reopens, it is not lost in the closed one
+		return errChanged
 	}
 	return r.grant(ctx)
 }
 
 // keepBlocked stores a blocked customer's message while there is room, and opens nothing (row 5, P-12.8).
 func (r *receipt) keepBlocked(ctx context.Context) error {
-	kept, err := r.tx.LastMessages(ctx, r.place.ConversationID, 0, r.d.set.BlockedKeep+1)
-	if err != nil {
+	kept, err := r.tx.InboundSince(ctx, r.place.ConversationID, *r.place.BlockedAt, r.d.set.BlockedKeep)
+	if err != nil || kept >= r.d.set.BlockedKeep {
 		return err
-	}
-	sinceBlock := 0
-	for _, m := range kept {
-		if m.Direction == models.In && m.CreatedAt.After(*r.place.BlockedAt) {
-			sinceBlock++
-		}
-	}
-	if sinceBlock >= r.d.set.BlockedKeep {
-		return nil
 	}
 	_, err = r.store(ctx, nil)
 	return err
@@ -349,6 +370,13 @@ func (r *receipt) repeat(ctx context.Context, known models.InboundKey) (Received
 	got := Received{Answer: platform.Nothing{}, Repeated: true}
 	if known.Answer == "" || known.MessageID == nil {
 		return got, nil
+	}
+	place, err := r.tx.Place(ctx, r.ch.ID, r.in.Conversation.Key)
+	if errors.Is(err, models.ErrNotFound) || err == nil && place.AgentID != nil { // somebody serves by now: no passive words
+		return got, nil
+	}
+	if err != nil {
+		return got, err
 	}
 	if known.SessionID != nil {
 		now, err := r.d.standing(ctx, r.tx, *known.SessionID, r.now)

@@ -4,24 +4,31 @@ import (
 	"context"
 	"time"
 
-	"kefu/internal/clock"
 	"kefu/models"
 )
 
 // Run looks after what time alone changes, every few seconds until ctx ends: agents who went silent, sessions that may be taken because
-// somebody's quiet chats weigh less, marks and events that are old enough to go.
+// somebody's quiet chats weigh less, marks and events that are old enough to go. The rhythm is real time, not the clock's: who moves
+// the clock by days wants one look at the end (Sweep), not one for every five seconds on the way.
 func (d *Desk) Run(ctx context.Context) {
-	start := d.now()
-	for clock.Sleep(ctx, d.clock, d.set.Sweep) == nil {
-		if err := d.sweep(ctx, start); err != nil && ctx.Err() == nil {
+	tick := time.NewTicker(d.set.Sweep)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if err := d.Sweep(ctx); err != nil && ctx.Err() == nil {
 			d.log.ErrorContext(ctx, "sweep failed", "err", err)
 		}
 	}
 }
 
-func (d *Desk) sweep(ctx context.Context, start time.Time) error {
+// Sweep looks once.
+func (d *Desk) Sweep(ctx context.Context) error {
 	now := d.now()
-	if now.Sub(start) > d.set.Silent+d.set.StartGrace { // nobody could give a sign of life while we were down (P-2.8)
+	if now.Sub(d.start) > d.set.Silent+d.set.StartGrace { // nobody could give a sign of life while we were down (P-2.8)
 		if err := d.silence(ctx, now); err != nil {
 			return err
 		}

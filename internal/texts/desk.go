@@ -8,6 +8,8 @@ var _ = add([][3]string{
 	{"notice.please_type", "请直接输入您的问题，客服马上为您服务。", "Please type your question and we will be with you."},
 	{"notice.queue_full", "现在排队的客户很多，请过一会儿再发一条消息，我们会尽快接待您。", "Very many customers are waiting. Please send another message in a while and we will be with you as soon as we can."},
 
+	{"alarm.unreadable", "收到一条验证通过但无法读取的推送，已原样保存", "A push was verified but could not be read; it is kept as it came"},
+
 	{"refusal.login", "用户名或密码不对", "User name or password is wrong"},
 	{"refusal.login_often", "尝试太多次了，请 {seconds} 秒后再试", "Too many attempts. Try again in {seconds} {seconds|second|seconds}"},
 	{"refusal.not_visible", "这个会话不在你能查看的范围内", "This chat is not yours to see"},

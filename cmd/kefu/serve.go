@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"kefu/internal/clock"
+	"kefu/internal/desk"
+	"kefu/models"
+)
+
+func serveCommand() *cobra.Command {
+	var cfg config
+	cmd := &cobra.Command{
+		Use: "serve", Short: "Run the server", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), cfg) },
+	}
+	cfg.flags(cmd, true)
+	return cmd
+}
+
+func serve(ctx context.Context, cfg config) error {
+	set, err := cfg.check()
+	if err != nil {
+		return err
+	}
+	if err := cfg.folder(); err != nil {
+		return err
+	}
+	unlock, err := cfg.lock()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	box, err := cfg.box()
+	if err != nil {
+		return err
+	}
+	ln, err := listen(ctx, cfg.Addr)
+	if err != nil {
+		return err
+	}
+	log := logger(set.level)
+	a, err := newApp(ctx, appOptions{cfg: cfg, set: set, clock: clock.Wall(), log: log, box: box})
+	if err != nil {
+		return errors.Join(err, ln.Close())
+	}
+	if err := a.prepare(ctx); err != nil {
+		return errors.Join(err, ln.Close(), a.store.Close())
+	}
+	log.InfoContext(ctx, "ready", "addr", ln.Addr().String(), "version", version)
+	return a.run(ctx, ln)
+}
+
+// prepare refuses a demonstration's database and makes the first admin.
+func (a *app) prepare(ctx context.Context) error {
+	demo, err := a.store.Setting(ctx, "demo")
+	if err != nil {
+		return err
+	}
+	if demo != "" {
+		return errors.New("this database belongs to a demonstration, whose passwords everybody knows; use another data folder")
+	}
+	password, err := firstAdmin(ctx, a.store, a.desk)
+	if err != nil || password == "" {
+		return err
+	}
+	fmt.Fprintf(os.Stdout, "\n  First start: log in as admin with the password  %s\n  It is shown only now. Change it under the menu at the lower left.\n\n", password)
+	return nil
+}
+
+// firstAdmin makes an admin and a group when there is nobody yet, and returns the admin's password; empty otherwise.
+func firstAdmin(ctx context.Context, store *models.Store, d *desk.Desk) (string, error) {
+	people, err := store.Agents(ctx)
+	if err != nil || len(people) > 0 {
+		return "", err
+	}
+	password := desk.RandomPassword()
+	admin, err := d.AddAgent(ctx, desk.NewAgent{Username: "admin", Name: "管理员", Password: password, Role: models.RoleAdmin})
+	if err != nil {
+		return "", err
+	}
+	groups, err := store.Groups(ctx)
+	if err != nil || len(groups) > 0 {
+		return password, err
+	}
+	g := newGroup("客服", admin.CreatedAt)
+	return password, store.CreateGroup(ctx, &g, []models.Membership{{AgentID: admin.ID}})
+}
+
+func migrateCommand() *cobra.Command {
+	var cfg config
+	cmd := &cobra.Command{
+		Use: "migrate", Short: "Bring the database to this version's form (serve does so by itself)", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return cfg.withStore(cmd.Context(), func(ctx context.Context, store *models.Store) error {
+				v, err := store.SchemaVersion(ctx)
+				fmt.Fprintf(cmd.OutOrStdout(), "the database has form %d\n", v)
+				return err
+			})
+		},
+	}
+	cfg.flags(cmd, false)
+	return cmd
+}
+
+// withStore opens the database for a tool. A running server may have it open too: SQLite takes turns.
+func (c *config) withStore(ctx context.Context, fn func(ctx context.Context, store *models.Store) error) error {
+	set, err := c.check()
+	if err != nil {
+		return err
+	}
+	if err := c.folder(); err != nil {
+		return err
+	}
+	store, err := openStore(ctx, c.database(), clock.Wall(), logger(set.level))
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(ctx, store), store.Close())
+}
