@@ -244,7 +244,11 @@ func (h *Workspace) panel(ctx context.Context, l texts.Lang, r models.Row) (view
 	if r.AssignedAt != nil {
 		p.Entered = r.AssignedAt.In(h.Zone).Format("15:04")
 		if r.State == models.Active {
-			p.Entered += texts.T(l, "page.panel.for", texts.Args{"span": spanText(l, int(h.Clock.Now().Sub(*r.AssignedAt)/time.Minute)*60)})
+			span := texts.T(l, "page.panel.moment", nil)
+			if since := h.Clock.Now().Sub(*r.AssignedAt); since >= time.Minute {
+				span = left(l, since)
+			}
+			p.Entered += texts.T(l, "page.panel.for", texts.Args{"span": span})
 		}
 	}
 	earlier, err := h.Store.EarlierRows(ctx, r.CustomerID, r.ID, 6)
@@ -458,4 +462,12 @@ func (h *Workspace) actOn(c echo.Context, do func(ctx context.Context, v desk.Vi
 func (s *Site) toast(c echo.Context, no *desk.Refusal) error {
 	p := views.ToastProps{ID: "toast-" + uuid.NewString(), Kind: "alert", Text: refusal(c, no)}
 	return render(c, http.StatusUnprocessableEntity, views.ToastOOB(Lang(c), p))
+}
+
+// left says a length of time in minutes, or hours and minutes.
+func left(l texts.Lang, d time.Duration) string {
+	if d < time.Hour {
+		return texts.T(l, "page.span.minutes", texts.Args{"n": int(d / time.Minute)})
+	}
+	return spanText(l, int(d/time.Minute)*60)
 }

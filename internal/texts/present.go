@@ -60,10 +60,11 @@ var _ = add([][3]string{
 	{"page.fact.follows", "关注", "Follows"},
 	{"page.fact.follows.not", "已取消关注", "left the account"},
 	{"page.panel.for", "，已接待 {span}", ", for {span}"},
+	{"page.panel.moment", "不到 1 分钟", "less than a minute"},
 })
 
 var _ = add([][3]string{
-	{"page.presence.since", "{state} · {time} 起", "{state} since {time}"},
+	{"page.presence.since", "{time} 起", "since {time}"},
 	{"refusal.password_differs", "两次输入的新密码不一样", "The two new passwords differ"},
 })
 
