@@ -36,6 +36,10 @@ func (h *Events) Stream(c echo.Context) error {
 	defer stream.Close()
 	s := &streamer{h: h, login: l, lang: Lang(c), ctx: ctx, out: c.Response(), control: http.NewResponseController(c.Response())}
 
+	// The server's read time-out would end the request's context, and the stream with it, after a minute.
+	if err := s.control.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
 	head := c.Response().Header()
 	head.Set("Content-Type", "text/event-stream; charset=utf-8")
 	head.Set("Cache-Control", "no-store")
