@@ -34,7 +34,7 @@ var _ = add([][3]string{
 	{"page.net.retry", "立即重连", "Reconnect now"},
 
 	{"page.presence.title", "接待状态", "Presence"},
-	{"page.presence.button", "{name}，{state}。切换接待状态", "{name}, {state}. Change presence"},
+	{"page.presence.button", "{name}：切换接待状态", "{name}: change presence"},
 	{"page.presence.online", "在线", "Online"},
 	{"page.presence.busy", "忙碌", "Busy"},
 	{"page.presence.break", "小休", "Break"},

@@ -51,7 +51,9 @@ export function tick() {
     if (row?.id === "waitbar" && before !== mark) announce(row, mark);
   }
   for (const element of document.querySelectorAll("[data-until]")) {
-    write(element, left(Math.max(0, Math.floor((element.dataset.until - now) / 1000))));
+    const seconds = Math.max(0, Math.floor((element.dataset.until - now) / 1000));
+    write(element, left(seconds));
+    if (seconds === 0 && !element.dataset.over) (element.dataset.over = "1"), document.dispatchEvent(new Event("kefu:thread"));
   }
 }
 
