@@ -71,6 +71,7 @@ type streamer struct {
 	out     io.Writer
 	control *http.ResponseController
 	at      int64 // id of the newest event sent
+	full    bool  // what the page was told of the disk
 }
 
 // follow sends what happens until the page, the log-in or the server goes. A write that fails ends it; that is how pages leave.
@@ -111,6 +112,12 @@ func (s *streamer) follow(stream *live.Stream) error {
 				return nil
 			}
 			continue
+		}
+		if full := s.h.Desk.Storage().Full(); full != s.full {
+			s.full = full
+			if err := s.component("badges", views.StorageBanner(s.lang, full)); err != nil {
+				return nil
+			}
 		}
 		if len(changes) == 0 {
 			continue

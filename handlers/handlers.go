@@ -135,7 +135,7 @@ func (s *Site) page(c echo.Context, here, title string) views.Page {
 	return views.Page{
 		L: Lang(c), Theme: a.Theme, Compact: a.Density == "compact", Title: title, Here: here, Login: strconv.FormatInt(l.ID, 10),
 		Cursor: s.cursor(s.Board.Newest()), Now: s.Clock.Now().UnixMilli(), Path: c.Request().URL.Path,
-		Me: s.self(a, counts), Badges: badges(Lang(c), counts),
+		Me: s.self(a, counts), Badges: badges(Lang(c), counts), Full: s.Desk.Storage().Full(),
 	}
 }
 

@@ -24,6 +24,7 @@ type Page struct {
 	Me      Self
 	Badges  Badges
 	Toasts  []ToastProps // said once, for example after a redirect
+	Full    bool         // the server's disk is full
 }
 
 // Self is the agent who looks at the page.

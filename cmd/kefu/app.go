@@ -74,6 +74,7 @@ func (a *app) assemble(ctx context.Context, o appOptions) error {
 		Alone: a.store.Dialect() == models.SQLite, // the data folder is locked: nobody else writes this file
 	})
 	a.desk = desk.New(a.store, o.clock, o.log, desk.Defaults(), a.worker.Wake)
+	a.desk.Storage().OnChange(a.hub.Notify)
 	a.board = desk.NewBoard(a.store, o.log, web.Follow(a.hub, a.store, o.clock.Now))
 	a.store.OnEvents(a.board.Poke)
 	epoch, err := epochOf(ctx, a.store)

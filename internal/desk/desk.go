@@ -47,6 +47,8 @@ type Desk struct {
 	set   Settings
 	wake  func() // tells the delivery that something is to be sent
 	start time.Time
+
+	storage Storage
 }
 
 // New makes a desk over the store. wake is called after a commit that queued something to send; it must not block.

@@ -19,7 +19,8 @@ func (d *Desk) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if err := d.Sweep(ctx); err != nil && ctx.Err() == nil {
+		d.lookForRoom(ctx)
+		if err := d.written(d.Sweep(ctx)); err != nil && ctx.Err() == nil {
 			d.log.ErrorContext(ctx, "sweep failed", "err", err)
 		}
 	}

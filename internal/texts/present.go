@@ -69,6 +69,7 @@ var _ = add([][3]string{
 })
 
 var _ = add([][3]string{
+	{"page.storage.full", "服务器磁盘已满，现在写的内容都不会保存。请联系管理员。", "The server's disk is full: nothing written now is kept. Tell an admin."},
 	{"problem.disk_full", "服务器磁盘已满，内容没有保存。请联系管理员，处理后再试。", "The server's disk is full and nothing was saved. Tell an admin and try again afterwards."},
 	{"problem.short", "没有成功，请再试一次（{ref}）", "That did not work, try again ({ref})"},
 })
