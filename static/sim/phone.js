@@ -73,9 +73,11 @@ async function poll() {
   try {
     do {
       again = false;
-      const query = new URLSearchParams({ appid: view.appid, openid: view.openid, v: view.v, since: view.since });
-      const answer = await fetch(`/_sim/phone?${query}`);
-      if (answer.ok) take(await answer.json());
+      const asked = { appid: view.appid, openid: view.openid, v: view.v, since: view.since };
+      const answer = await fetch(`/_sim/phone?${new URLSearchParams(asked)}`);
+      const data = answer.ok && (await answer.json());
+      if (asked.v !== view.v || asked.openid !== view.openid) again = true; // another customer was picked meanwhile
+      else if (data) take(data);
     } while (again);
   } catch {
     // the simulator is away; the next round asks again
@@ -146,7 +148,7 @@ function tick() {
 const states = { failed: "服务器没有应答", invalid: "服务器的应答无效", paused: "推送暂停中，服务器收不到", held: "乱序：等下一条之后再推送", nowhere: "没有回调地址" };
 
 function avatar(text, hue, picture) {
-  return el("span", { class: "avatar", "data-hue": picture ? undefined : hue, "aria-hidden": true }, picture ? el("img", { src: picture, alt: "" }) : [...text][0] ?? "");
+  return el("span", { class: "avatar", "data-hue": picture ? undefined : hue, "aria-hidden": "true" }, picture ? el("img", { src: picture, alt: "" }) : [...text][0] ?? "");
 }
 
 // words draws a text with its links; nothing of it is ever read as HTML.
@@ -314,7 +316,7 @@ function row(call) {
       el("time", {}, `${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}.${pad(at.getMilliseconds(), 3)}`),
       el("span", { class: "dir" }, icon(inward ? "arrow-down" : "arrow-up")),
       el("span", { class: "truncate", title: call.path }, `${call.method} ${call.path} ${about}`),
-      el("span", { class: "t-3 ms" }, `${Math.round(call.ms)} ms`),
+      el("span", { class: "t-3 ms" }, `${call.ms < 10 ? call.ms.toFixed(1) : Math.round(call.ms)} ms`),
       el("span", { class: `tag ${call.failed ? "tag--late" : "tag--ok"}` }, String(code))));
   item.addEventListener("toggle", () => {
     if (item.open && item.childElementCount === 1) item.append(detail(call));

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,18 +69,18 @@ func (s *Simulator) controlClock(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, `advance must be a span that is not negative, such as "49h" or "90s"`)
 		return
 	}
-	if err := s.Advance(r, d); err != nil {
+	if err := s.Advance(r.Context(), d); err != nil {
 		refuse(w, http.StatusServiceUnavailable, "the move was cut short: "+err.Error())
 		return
 	}
 	answerJSON(w, http.StatusOK, map[string]any{"clock": s.clock.Now()})
 }
 
-// Advance moves the shared clock, one caller at a time.
-func (s *Simulator) Advance(r *http.Request, d time.Duration) error {
+// Advance moves the shared clock, one caller at a time. It returns when everything that fell due has come to rest.
+func (s *Simulator) Advance(ctx context.Context, d time.Duration) error {
 	s.advances.Lock()
 	defer s.advances.Unlock()
-	err := s.clock.Advance(r.Context(), d)
+	err := s.clock.Advance(ctx, d)
 	s.mu.Lock()
 	s.version++ // allowances and invitations may have ended
 	s.mu.Unlock()

@@ -10,10 +10,12 @@ func (s *Simulator) routes() http.Handler {
 	controls := http.NewServeMux()
 	s.commonControls(controls)
 	s.wechatControls(controls)
+	s.page(controls)
 	guarded := http.NewCrossOriginProtection().Handler(controls)
 
 	mux := http.NewServeMux()
 	mux.Handle("/_sim/", guarded)
+	mux.Handle("/{$}", guarded)
 	for _, family := range []string{"/cgi-bin/", "/customservice/"} {
 		mux.HandleFunc(family, s.serveAPI)
 	}

@@ -164,7 +164,7 @@ func (s *Simulator) authorize(value string, now time.Time) (*wechatApp, int) {
 	return t.app, t.state(now)
 }
 
-// RevokeTokens kills an app's live tokens at once, as another owner that asks for tokens or the platform's debug tool would
+// revokeTokens kills an app's live tokens at once, as another owner that asks for tokens or the platform's debug tool would
 // (wechat.md §11 no. 10).
 func (s *Simulator) revokeTokens(a *wechatApp) {
 	now := s.clock.Now()
