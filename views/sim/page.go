@@ -32,7 +32,7 @@ var faults = []button{
 	{do: "double", label: "每个推送来两次"},
 }
 
-// menu is the account's custom menu at the foot of the phone. The first item is of type view: it grants nothing.
+// menu is the account's custom menu at the foot of the phone. The last item is of type view: it grants nothing.
 var menu = []struct{ kind, key, label string }{
-	{"view", "https://shop.example/", "选购"}, {"click", "after_sales", "售后服务"}, {"click", "my_orders", "我的订单"},
+	{"click", "pre_sales", "售前咨询"}, {"click", "after_sales", "售后服务"}, {"view", "https://shop.example/", "商城"},
 }

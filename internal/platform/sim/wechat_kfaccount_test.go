@@ -203,3 +203,19 @@ func TestAvatar(t *testing.T) {
 		t.Errorf("%s = %d", address, rec.Code)
 	}
 }
+
+func TestAddAccountIsBoundAtOnce(t *testing.T) {
+	t.Parallel()
+	k := newKit(t, App{WeChatID: "kftest"})
+	for range 2 { // the second time changes nothing
+		if err := k.sim.AddAccount(k.app.AppID, "lin@kftest", "小珊"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := k.listed(); len(got) != 1 || got[0].(map[string]any)["kf_wx"] != "kfwx_lin" {
+		t.Errorf("list = %v", got)
+	}
+	if k.sim.AddAccount(k.app.AppID, "lin@elsewhere", "小珊") == nil || k.sim.AddAccount("wxnone", "lin@kftest", "小珊") == nil {
+		t.Error("a foreign suffix or app was accepted")
+	}
+}
