@@ -53,10 +53,14 @@ func LoginOf(c echo.Context) (Login, bool) {
 	return l, ok
 }
 
-// Lang is the language of the answer: the agent's own choice, else what the browser asks for.
+// Lang is the language of the answer: the agent's own choice, on the log-in page what was chosen there, else what the browser asks for.
 func Lang(c echo.Context) texts.Lang {
-	if l, ok := LoginOf(c); ok && l.Viewer.Agent.Language != "" {
+	l, in := LoginOf(c)
+	if in && l.Viewer.Agent.Language != "" {
 		return texts.Lang(l.Viewer.Agent.Language)
+	}
+	if chosen := c.Request().FormValue("lang"); !in && chosen != "" {
+		return texts.Match(chosen)
 	}
 	return texts.Match(c.Request().Header.Get("Accept-Language"))
 }

@@ -33,10 +33,13 @@ func (h *Me) Index(c echo.Context) error {
 	return h.show(c, http.StatusOK, views.MeProps{Saved: savedOf(c)})
 }
 
+// savedOf says what the form before this page did.
 func savedOf(c echo.Context) string {
-	switch said := c.QueryParam("saved"); said {
-	case "preferences", "password":
-		return said
+	switch c.QueryParam("saved") {
+	case "preferences":
+		return texts.T(Lang(c), "page.me.saved", nil)
+	case "password":
+		return texts.T(Lang(c), "page.me.password.saved", nil)
 	}
 	return ""
 }
@@ -60,7 +63,7 @@ func (h *Me) show(c echo.Context, status int, p views.MeProps) error {
 // Preferences handles POST /me.
 func (h *Me) Preferences(c echo.Context) error {
 	var form struct {
-		Language string `form:"language"`
+		Language string `form:"lang"`
 		Theme    string `form:"theme"`
 		Density  string `form:"density"`
 		Back     string `form:"back"`
@@ -75,7 +78,7 @@ func (h *Me) Preferences(c echo.Context) error {
 		}
 		return present
 	}
-	err := h.Desk.SetPreferences(c.Request().Context(), a.ID, given("language", form.Language, a.Language), given("theme", form.Theme, a.Theme),
+	err := h.Desk.SetPreferences(c.Request().Context(), a.ID, given("lang", form.Language, a.Language), given("theme", form.Theme, a.Theme),
 		given("density", form.Density, a.Density))
 	if no, ok := errors.AsType[*desk.Refusal](err); ok {
 		return h.show(c, formStatus(c, no), views.MeProps{Error: refusal(c, no)})
@@ -114,7 +117,7 @@ func (h *Me) Presence(c echo.Context) error {
 // Password handles POST /me/password.
 func (h *Me) Password(c echo.Context) error {
 	l := loginOf(c)
-	present, next, again := c.FormValue("present"), c.FormValue("password"), c.FormValue("again")
+	present, next, again := c.FormValue("current"), c.FormValue("password"), c.FormValue("again")
 	var err error
 	if next != again {
 		err = &desk.Refusal{Kind: desk.Invalid, Key: "refusal.password_differs"}
