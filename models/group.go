@@ -138,14 +138,15 @@ func (s *Store) Load(ctx context.Context, agentID int64, now time.Time) (float64
 	return load, nil
 }
 
-// LockGroups keeps other processes from deciding for the same groups until the transaction ends (P-2.2). SQLite has one writer, so there
-// it does nothing.
+// LockGroups keeps other processes from deciding for the same groups until the transaction ends (P-2.2). A plain FOR UPDATE would also
+// wait for everybody who merely stored a session of the group, and they for us: a deadlock with every second new session. SQLite has one
+// writer, so there it does nothing.
 func (s *Store) LockGroups(ctx context.Context, ids []int64) error {
 	if s.Dialect() != Postgres {
 		return nil
 	}
 	var locked []int64
-	if err := s.db(ctx).Raw("SELECT id FROM groups WHERE id IN ? ORDER BY id FOR UPDATE", ids).Scan(&locked).Error; err != nil {
+	if err := s.db(ctx).Raw("SELECT id FROM groups WHERE id IN ? ORDER BY id FOR NO KEY UPDATE", ids).Scan(&locked).Error; err != nil {
 		return fmt.Errorf("lock groups %v: %w", ids, err)
 	}
 	return nil

@@ -112,6 +112,17 @@ func (s *Store) LastMessages(ctx context.Context, conversationID, before int64, 
 	return list, nil
 }
 
+// InboundSince counts the customer's messages of the conversation that were stored after the moment, up to limit.
+func (s *Store) InboundSince(ctx context.Context, conversationID int64, since time.Time, limit int) (int, error) {
+	var n int
+	err := s.db(ctx).Raw(`SELECT COUNT(*) FROM (SELECT 1 FROM messages WHERE conversation_id = ? AND direction = 'in' AND created_at > ? LIMIT ?) AS kept`,
+		conversationID, since, limit).Scan(&n).Error
+	if err != nil {
+		return 0, fmt.Errorf("messages received in conversation %d: %w", conversationID, err)
+	}
+	return n, nil
+}
+
 // MessagesSince lists what a page that knows the conversation up to an id has missed: newer messages, and older ones that changed since
 // the moment.
 func (s *Store) MessagesSince(ctx context.Context, conversationID, after int64, changed time.Time, limit int) ([]Message, error) {

@@ -92,15 +92,24 @@ func (s *Store) LastSession(ctx context.Context, conversationID int64) (Session,
 	return list[0], nil
 }
 
+// AnyLoad is the capacity of somebody who may take more than they have slots.
+const AnyLoad = -1
+
 // TakeSession gives the waiting session to the agent and reports whether this call won it. Two agents may press the button at once,
 // and the dispatcher may be faster than both: the UPDATE itself carries the conditions, state and free capacity, so exactly one gets
-// true. A capacityOf of 0 takes it whatever the load (a supervisor's claim).
+// true. A capacityOf of AnyLoad takes it whatever the load (a supervisor's claim).
 func (s *Store) TakeSession(ctx context.Context, id, agentID int64, capacityOf int, at time.Time) (bool, error) {
 	var won bool
 	err := s.write(ctx, func(db *DB) error {
+		if s.Dialect() == Postgres { // another session may be given to the agent at this moment: its weight must be seen here
+			var locked []int64
+			if err := db.Raw("SELECT id FROM agents WHERE id = ? FOR NO KEY UPDATE", agentID).Scan(&locked).Error; err != nil {
+				return err
+			}
+		}
 		res := db.Exec(`UPDATE sessions SET state = 'active', agent_id = ?, assigned_at = ?, preferred_agent_id = NULL, preferred_until = NULL, last_at = ?
 			 WHERE id = ? AND state = 'waiting'
-			   AND (? = 0 OR (SELECT COALESCE(SUM(CASE WHEN h.last_at < ? THEN ? ELSE 1.0 END), 0.0) FROM sessions h WHERE h.agent_id = ? AND h.state = 'active') + 1 <= ?)`,
+			   AND (? < 0 OR (SELECT COALESCE(SUM(CASE WHEN h.last_at < ? THEN ? ELSE 1.0 END), 0.0) FROM sessions h WHERE h.agent_id = ? AND h.state = 'active') + 1 <= ?)`,
 			agentID, at, at, id, capacityOf, at.Add(-quietAfter), quietWeight, agentID, capacityOf)
 		if res.Error != nil {
 			return res.Error
@@ -150,7 +159,7 @@ func (s *Store) ReopenSession(ctx context.Context, n Session, preferUntil, at ti
 	var won bool
 	err := s.write(ctx, func(db *DB) error {
 		res := db.Exec(`UPDATE sessions SET state = 'waiting', preferred_agent_id = agent_id, preferred_until = ?, agent_id = NULL, hop = hop + 1,
-			arrival_at = ?, assigned_at = NULL, closed_at = NULL, close_reason = '' WHERE id = ? AND state = 'closed'`, preferUntil, at, n.ID)
+			arrival_at = ?, unanswered_since = NULL, assigned_at = NULL, closed_at = NULL, close_reason = '' WHERE id = ? AND state = 'closed'`, preferUntil, at, n.ID)
 		won = res.RowsAffected == 1
 		return res.Error
 	})
@@ -258,7 +267,7 @@ func (s *Store) Ahead(ctx context.Context, n Session) (int, error) {
 // QueueLength counts the group's waiting sessions, up to limit.
 func (s *Store) QueueLength(ctx context.Context, groupID int64, limit int) (int, error) {
 	var n int
-	err := s.db(ctx).Raw(`SELECT COUNT(*) FROM (SELECT 1 FROM sessions WHERE state = 'waiting' AND group_id = ? LIMIT ?) AS some`, groupID, limit).Scan(&n).Error
+	err := s.db(ctx).Raw(`SELECT COUNT(*) FROM (SELECT 1 FROM sessions WHERE state = 'waiting' AND group_id = ? LIMIT ?) AS queue`, groupID, limit).Scan(&n).Error
 	if err != nil {
 		return 0, fmt.Errorf("queue length of group %d: %w", groupID, err)
 	}

@@ -39,8 +39,12 @@ func kindOf(w platform.What) string {
 	return "unknown"
 }
 
-// textOf is what can be read of a message.
+// textOf is what can be read of a message, without what a database refuses to keep as text.
 func textOf(w platform.What) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(rawText(w), "\x00", ""), "�")
+}
+
+func rawText(w platform.What) string {
 	switch w := w.(type) {
 	case platform.Text:
 		return w.Text

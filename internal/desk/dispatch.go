@@ -85,44 +85,70 @@ func (d *Desk) decide(ctx context.Context, tx *models.Store, groupIDs []int64, n
 		return err
 	}
 	members, err := tx.Members(ctx, groupIDs, now)
-	if err != nil || !anyFree(members, now, d.set.Stale) {
+	if err != nil {
 		return err
 	}
-	waiting, err := tx.WaitingOrder(ctx, groupIDs, 1000)
+	free := freeGroups(members, now, d.set.Stale)
+	if len(free) == 0 {
+		return nil
+	}
+	waiting, err := tx.WaitingOrder(ctx, free, 1000)
 	if err != nil {
 		return err
 	}
 	for _, w := range waiting {
-		preferred := w.PreferredAgentID
-		if preferred != nil && w.PreferredUntil != nil && !now.Before(*w.PreferredUntil) {
-			preferred = nil
-		}
-		i := pick(members, w.GroupID, preferred, now, d.set.Stale)
-		if i < 0 {
-			continue // passed over: nobody of its group can, the next may have somebody
-		}
-		agent := members[i].AgentID
-		won, err := tx.TakeSession(ctx, w.ID, agent, members[i].Capacity, now)
-		if err != nil {
+		if err := d.give(ctx, tx, w, members, now); err != nil {
 			return err
-		}
-		if !won {
-			continue // somebody was faster; the next look will tell who
-		}
-		if err := assigned(ctx, tx, w, agent, "assigned", now); err != nil {
-			return err
-		}
-		for j := range members { // the agent may be in several of the groups
-			if members[j].AgentID == agent {
-				members[j].Load++
-				members[j].LastAssignedAt = &now
-			}
 		}
 		if !anyFree(members, now, d.set.Stale) {
 			return nil
 		}
 	}
 	return nil
+}
+
+// give hands the session to the first choice among the members and notes it there. When nobody of its group can take it, it is passed
+// over: the next may have somebody.
+func (d *Desk) give(ctx context.Context, tx *models.Store, w models.Waiter, members []models.Member, now time.Time) error {
+	preferred := w.PreferredAgentID
+	if preferred != nil && w.PreferredUntil != nil && !now.Before(*w.PreferredUntil) {
+		preferred = nil
+	}
+	for {
+		i := pick(members, w.GroupID, preferred, now, d.set.Stale)
+		if i < 0 {
+			return nil
+		}
+		agent := members[i].AgentID
+		won, err := tx.TakeSession(ctx, w.ID, agent, members[i].Capacity, now)
+		if err != nil {
+			return err
+		}
+		for j := range members { // the agent may be in several of the groups
+			switch m := &members[j]; {
+			case m.AgentID != agent:
+			case won:
+				m.Load++
+				m.LastAssignedAt = &now
+			default: // another process gave them a session of another group meanwhile: who is next?
+				m.Load = float64(m.Capacity)
+			}
+		}
+		if won {
+			return assigned(ctx, tx, w, agent, "assigned", now)
+		}
+	}
+}
+
+// freeGroups are the groups in which somebody can take a session now.
+func freeGroups(members []models.Member, now time.Time, stale time.Duration) []int64 {
+	var ids []int64
+	for _, m := range members {
+		if verdict(m, now, stale) == OK && !slices.Contains(ids, m.GroupID) {
+			ids = append(ids, m.GroupID)
+		}
+	}
+	return ids
 }
 
 func anyFree(members []models.Member, now time.Time, stale time.Duration) bool {

@@ -39,6 +39,9 @@ func (r *receipt) grant(ctx context.Context) error {
 
 func (r *receipt) saveGrant(ctx context.Context, scene string, count int, life time.Duration) error {
 	at := r.shownAt()
+	if at.After(r.now) { // their clock is a little ahead: what we send from now on is spent from this grant
+		at = r.now
+	}
 	return r.tx.SaveGrant(ctx, models.Grant{ConversationID: r.place.ConversationID, Scene: scene, Count: count, GrantedAt: at, ExpiresAt: at.Add(life)})
 }
 

@@ -25,6 +25,9 @@ func (d *Desk) Claim(ctx context.Context, v Viewer, sessionID int64) error {
 		if s.State == models.Waiting && !v.MayClaim(s.State, s.GroupID) {
 			return refuse(Forbidden, "refusal.not_your_group", nil)
 		}
+		if err := tx.LockGroups(ctx, []int64{s.GroupID}); err != nil { // first, as the dispatcher does
+			return err
+		}
 		now := d.now()
 		load, err := tx.Load(ctx, v.Agent.ID, now)
 		if err != nil {
@@ -32,14 +35,14 @@ func (d *Desk) Claim(ctx context.Context, v Viewer, sessionID int64) error {
 		}
 		limit := v.Agent.Capacity
 		if v.Supervises(s.GroupID) {
-			limit = 0
+			limit = models.AnyLoad
 		}
 		won, err := tx.TakeSession(ctx, sessionID, v.Agent.ID, limit, now)
 		if err != nil {
 			return err
 		}
 		if !won {
-			return d.lost(ctx, tx, s, v, load)
+			return d.lost(ctx, tx, s, v)
 		}
 		how := "claimed"
 		if load+1 > float64(v.Agent.Capacity) {
@@ -50,8 +53,13 @@ func (d *Desk) Claim(ctx context.Context, v Viewer, sessionID int64) error {
 }
 
 // lost says why a claim did not win: naming the winner (row 35), or because the agent has no free slot.
-func (d *Desk) lost(ctx context.Context, tx *models.Store, s models.Session, v Viewer, load float64) error {
+func (d *Desk) lost(ctx context.Context, tx *models.Store, s models.Session, v Viewer) error {
+	s, err := tx.Session(ctx, s.ID) // as the winner left it
 	switch {
+	case err != nil:
+		return err
+	case s.Held(v.Agent.ID):
+		return nil // pressed twice
 	case s.State == models.Waiting:
 		return refuse(Conflict, "refusal.full", texts.Args{"capacity": v.Agent.Capacity})
 	case s.State == models.Closed:
@@ -87,6 +95,15 @@ func (d *Desk) end(ctx context.Context, tx *models.Store, sessionID int64, reaso
 	if err != nil {
 		return err
 	}
+	groups := []int64{s.GroupID}
+	if s.AgentID != nil {
+		if groups, err = groupsOf(ctx, tx, *s.AgentID); err != nil {
+			return err
+		}
+	}
+	if err := tx.LockGroups(ctx, groups); err != nil { // before the session: the dispatcher goes the same way
+		return err
+	}
 	won, err := tx.CloseSession(ctx, sessionID, reason, now)
 	if err != nil || !won {
 		return err
@@ -98,12 +115,8 @@ func (d *Desk) end(ctx context.Context, tx *models.Store, sessionID int64, reaso
 		return err
 	}
 	e := models.Event{Kind: models.EventSession, SessionID: sessionID, GroupID: s.GroupID}
-	groups := []int64{s.GroupID}
 	if s.AgentID != nil {
 		e.AgentID = *s.AgentID
-		if groups, err = groupsOf(ctx, tx, *s.AgentID); err != nil {
-			return err
-		}
 	}
 	if err := tell(ctx, tx, e, now); err != nil {
 		return err
@@ -129,14 +142,17 @@ func (d *Desk) SetPresence(ctx context.Context, agentID int64, p models.Presence
 	}
 	err := d.store.InTx(ctx, func(tx *models.Store) error {
 		now := d.now()
+		groups, err := groupsOf(ctx, tx, agentID)
+		if err != nil {
+			return err
+		}
+		if err := tx.LockGroups(ctx, groups); err != nil { // before the agent: the dispatcher goes the same way
+			return err
+		}
 		if err := tx.SetPresence(ctx, agentID, p, now); err != nil {
 			return err
 		}
-		if err := tell(ctx, tx, models.Event{Kind: models.EventPresence, AgentID: agentID}, now); err != nil {
-			return err
-		}
-		groups, err := groupsOf(ctx, tx, agentID)
-		if err != nil || p != models.Online {
+		if err := tell(ctx, tx, models.Event{Kind: models.EventPresence, AgentID: agentID}, now); err != nil || p != models.Online {
 			return err
 		}
 		return d.decide(ctx, tx, groups, now)
@@ -158,7 +174,7 @@ func groupsOf(ctx context.Context, tx *models.Store, agentID int64) ([]int64, er
 
 // in runs a use case on one session in one transaction; a refusal comes back as it is, a fault says what was tried.
 func (d *Desk) in(ctx context.Context, what string, sessionID int64, fn func(tx *models.Store) error) error {
-	err := d.store.InTx(ctx, fn)
+	err := d.written(d.store.InTx(ctx, fn))
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		return refusal
 	}
