@@ -299,27 +299,3 @@ func (k *kfAccount) act(do string, now time.Time) error {
 	}
 	return nil
 }
-
-// AddAccount puts a customer-service account into an app, bound to a person, as its console would; the account may exist. It spares a
-// demonstration the way of add, invite and accept.
-func (s *Simulator) AddAccount(appid, account, nick string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	a := s.wechat.find(appid)
-	if a == nil {
-		return unknownError(noApp(appid))
-	}
-	prefix, suffix, _ := strings.Cut(account, "@")
-	if !kfPrefix.MatchString(prefix) || (suffix != a.WeChatID && suffix != a.OriginalID) || !goodNick(nick) {
-		return fmt.Errorf("kf_account %q with the nickname %q is not allowed in %s", account, nick, a.AppID)
-	}
-	k := a.account(account)
-	if k == nil {
-		k = s.addAccount(a, account, nick)
-	}
-	k.nick = nick
-	if k.boundTo == "" {
-		k.boundTo = "kfwx_" + prefix
-	}
-	return nil
-}
