@@ -61,6 +61,15 @@ func (h *Queue) props(c echo.Context) (views.QueueProps, error) {
 			}
 		}
 	}
+	channels, err := h.Store.Channels(ctx)
+	if err != nil {
+		return p, err
+	}
+	for _, ch := range channels {
+		if ch.Alarm != "" {
+			p.Alarms = append(p.Alarms, ch.Name+" · "+texts.T(l, texts.Key(ch.Alarm), nil))
+		}
+	}
 	return p, h.people(ctx, &p, v, l, groups, byGroup)
 }
 
