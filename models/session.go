@@ -210,8 +210,10 @@ func (s *Store) NoteOutbound(ctx context.Context, id int64, kind, text string, s
 func (s *Store) NoteDelivered(ctx context.Context, m Message) error {
 	return s.write(ctx, func(db *DB) error {
 		if m.State == Sent || m.State == UnknownState {
-			err := db.Exec(`UPDATE sessions SET unanswered_since = (SELECT MIN(i.created_at) FROM messages i WHERE i.session_id = ? AND i.direction = 'in' AND i.id > ?)
-				WHERE id = ? AND unanswered_since IS NOT NULL`, m.SessionID, m.ID, m.SessionID).Error
+			// After the newest delivered one, which need not be this: a message that was passed over may arrive late.
+			err := db.Exec(`UPDATE sessions SET unanswered_since = (SELECT MIN(i.created_at) FROM messages i WHERE i.session_id = ? AND i.direction = 'in'
+				AND i.id > (SELECT MAX(o.id) FROM messages o WHERE o.session_id = ? AND o.direction = 'out' AND NOT o.passive AND o.state IN ('sent', 'unknown')))
+				WHERE id = ? AND unanswered_since IS NOT NULL`, m.SessionID, m.SessionID, m.SessionID).Error
 			if err != nil {
 				return err
 			}
@@ -219,6 +221,19 @@ func (s *Store) NoteDelivered(ctx context.Context, m Message) error {
 		return db.Exec(`UPDATE sessions SET last_state = ? WHERE id = ? AND last_direction = 'out'
 			AND NOT EXISTS (SELECT 1 FROM messages n WHERE n.session_id = ? AND n.direction = 'out' AND n.id > ?)`, m.State, m.SessionID, m.SessionID, m.ID).Error
 	})
+}
+
+// LockSession keeps other processes from writing into the session until the transaction ends, so that the parts of two replies do not
+// mix. SQLite has one writer, so there it does nothing.
+func (s *Store) LockSession(ctx context.Context, id int64) error {
+	if s.Dialect() != Postgres {
+		return nil
+	}
+	var locked []int64
+	if err := s.db(ctx).Raw("SELECT id FROM sessions WHERE id = ? FOR NO KEY UPDATE", id).Scan(&locked).Error; err != nil {
+		return fmt.Errorf("lock session %d: %w", id, err)
+	}
+	return nil
 }
 
 // MarkRead clears the holder's unread count and reports whether there was anything to clear.

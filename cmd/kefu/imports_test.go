@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"internal/desk":                  {"models", "platform", "live"},
 	"internal/delivery":              {"desk", "models", "platform"},
 	"internal/live":                  {},
+	"internal/seal":                  {},
 	"internal/media":                 {"models", "platform"},
 	"internal/platform":              {},
 	"internal/platform/wechat":       {"platform"},

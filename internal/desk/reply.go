@@ -32,6 +32,9 @@ func (d *Desk) Reply(ctx context.Context, v Viewer, r Reply) ([]models.Message, 
 	var stored []models.Message
 	err = d.in(ctx, "reply in session", r.SessionID, func(tx *models.Store) error {
 		stored = nil
+		if err := tx.LockSession(ctx, r.SessionID); err != nil {
+			return err
+		}
 		s, err := tx.Session(ctx, r.SessionID)
 		if err != nil {
 			return err
@@ -174,7 +177,8 @@ func (d *Desk) Resend(ctx context.Context, v Viewer, sessionID, messageID int64)
 	return err
 }
 
-// Withdraw takes back a message that waits for its next try. One that is on its way right now cannot be taken back.
+// Withdraw takes back a message that waits for its next try, with the later parts of the same reply. One that is on its way right now
+// cannot be taken back.
 func (d *Desk) Withdraw(ctx context.Context, v Viewer, sessionID, messageID int64) error {
 	err := d.in(ctx, "withdraw in session", sessionID, func(tx *models.Store) error {
 		_, m, err := d.ours(ctx, tx, v, sessionID, messageID)
@@ -188,20 +192,37 @@ func (d *Desk) Withdraw(ctx context.Context, v Viewer, sessionID, messageID int6
 		if !taken {
 			return refuse(Conflict, "refusal.on_its_way", nil)
 		}
-		now := d.now()
-		m.State, m.RetryAt, m.UpdatedAt = models.Withdrawn, nil, now
-		if err := tx.SetMessageState(ctx, m); err != nil {
+		later, err := tx.DropParts(ctx, m)
+		if err != nil {
 			return err
 		}
-		if err := tx.NoteDelivered(ctx, m); err != nil {
-			return err
+		for _, id := range append([]int64{messageID}, later...) {
+			if err := d.withdraw(ctx, tx, id); err != nil {
+				return err
+			}
 		}
-		return tell(ctx, tx, models.Event{Kind: models.EventMessage, SessionID: sessionID, MessageID: messageID}, now)
+		return nil
 	})
 	if err == nil {
 		d.wake()
 	}
 	return err
+}
+
+func (d *Desk) withdraw(ctx context.Context, tx *models.Store, messageID int64) error {
+	m, err := tx.Message(ctx, messageID)
+	if err != nil {
+		return err
+	}
+	now := d.now()
+	m.State, m.RetryAt, m.UpdatedAt = models.Withdrawn, nil, now
+	if err := tx.SetMessageState(ctx, m); err != nil {
+		return err
+	}
+	if err := tx.NoteDelivered(ctx, m); err != nil {
+		return err
+	}
+	return tell(ctx, tx, models.Event{Kind: models.EventMessage, SessionID: *m.SessionID, MessageID: messageID}, now)
 }
 
 // LetOthersPass lets the later messages of the session go before one that waits for its next try.
@@ -238,7 +259,8 @@ func (d *Desk) ours(ctx context.Context, tx *models.Store, v Viewer, sessionID, 
 	if m.SessionID == nil || *m.SessionID != sessionID || m.Direction != models.Out || m.Passive {
 		return s, m, fmt.Errorf("message %d of session %d: %w", messageID, sessionID, models.ErrNotFound)
 	}
-	if !s.Held(v.Agent.ID) && !v.Supervises(s.GroupID) {
+	mine := s.AgentID != nil && *s.AgentID == v.Agent.ID // the holder, or after the end the last one
+	if !mine && !v.Supervises(s.GroupID) {
 		return s, m, refuse(Forbidden, "refusal.not_yours", nil)
 	}
 	return s, m, nil

@@ -206,6 +206,7 @@ CREATE TABLE messages (
   CHECK ((direction = 'out') = (state <> ''))
 );
 CREATE UNIQUE INDEX messages_idem ON messages (idem_key) WHERE idem_key IS NOT NULL;
+CREATE INDEX messages_answering    ON messages (id) WHERE passive AND state = 'sending';
 CREATE INDEX messages_session      ON messages (session_id, id);
 CREATE INDEX messages_conversation ON messages (conversation_id, id);
 
