@@ -7,7 +7,8 @@ export GOFLAGS := -tags=$(TAGS) -trimpath -buildvcs=false
 export CGO_ENABLED := 1
 
 # A static, stripped binary: it runs on any Linux of the same architecture, also in an empty container.
-LDFLAGS := -s -w -linkmode external -extldflags -static
+VERSION := $(shell git describe --tags --always 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION) -linkmode external -extldflags -static
 BIN     := bin/kefu
 
 # make lint builds this release from source through Go's own module cache; it is not part of the module.
