@@ -99,6 +99,12 @@ func (w *writer) connect() error {
 	if err != nil {
 		return fmt.Errorf("open a connection for writing: %w", err)
 	}
+	// What a SAVEPOINT may have to undo is kept in memory: by default SQLite writes it to a file in /var/tmp from 64 KiB on, which every
+	// batch of transactions reaches.
+	if _, err := conn.ExecContext(context.Background(), "PRAGMA temp_store = MEMORY"); err != nil {
+		conn.Close()
+		return fmt.Errorf("open a connection for writing: %w", err)
+	}
 	// Keeping the driver's connection beyond Raw is safe here: nothing but the writer uses it, and disconnect forgets both together.
 	err = conn.Raw(func(dc any) error {
 		w.raw = dc.(*sqlite3.SQLiteConn)
