@@ -174,11 +174,12 @@ func (s *Store) EmptyGrants(ctx context.Context, conversationID int64) error {
 	})
 }
 
-// SpentSince counts the messages that used up allowance since the moment: sent, on their way, or perhaps sent. Passive answers are free.
+// SpentSince counts the messages that used up allowance since the moment: sent since, perhaps sent since, or still on their way, whenever
+// they were written. Passive answers are free.
 func (s *Store) SpentSince(ctx context.Context, conversationID int64, since time.Time) (int, error) {
 	var n int
 	err := s.db(ctx).Raw(`SELECT COUNT(*) FROM messages WHERE conversation_id = ? AND direction = 'out' AND NOT passive
-		AND state IN ('queued', 'sending', 'sent', 'unknown') AND created_at >= ?`, conversationID, since).Scan(&n).Error
+		AND (state IN ('queued', 'sending') OR state IN ('sent', 'unknown') AND updated_at >= ?)`, conversationID, since).Scan(&n).Error
 	if err != nil {
 		return 0, fmt.Errorf("messages spent in conversation %d: %w", conversationID, err)
 	}

@@ -36,6 +36,15 @@ var (
 	ErrLocked = errors.New("data folder is in use")
 )
 
+// named is the error of a statement that was read with Raw and Scan, under its name of this package: GORM translates the errors of all
+// others by itself.
+func named(res *DB) error {
+	if t, ok := res.Dialector.(gorm.ErrorTranslator); ok && res.Error != nil {
+		return t.Translate(res.Error)
+	}
+	return res.Error
+}
+
 // PanicError is what InTx returns when its function panicked. Only that transaction failed; nothing of it was stored. The panic is not
 // raised again: on SQLite it happened in the writer, whose other jobs have nothing to do with it. Log the stack.
 type PanicError struct {

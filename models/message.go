@@ -68,10 +68,10 @@ func (s *Store) CreateMessage(ctx context.Context, m *Message) error {
 	}
 	m.UpdatedAt = m.CreatedAt
 	err := s.write(ctx, func(db *DB) error {
-		return db.Raw(`INSERT INTO messages (conversation_id, session_id, direction, kind, agent_id, text, data, platform_id, shown_at, created_at, updated_at,
+		return named(db.Raw(`INSERT INTO messages (conversation_id, session_id, direction, kind, agent_id, text, data, platform_id, shown_at, created_at, updated_at,
 			idem_key, face, face_nick, part, parts, resend_of, passive, state, sent_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
 			m.ConversationID, m.SessionID, m.Direction, m.Kind, m.AgentID, m.Text, m.Data, m.PlatformID, m.ShownAt, m.CreatedAt, m.UpdatedAt,
-			m.IdemKey, m.Face, m.FaceNick, m.Part, m.Parts, m.ResendOf, m.Passive, m.State, m.SentAt).Scan(&m.ID).Error
+			m.IdemKey, m.Face, m.FaceNick, m.Part, m.Parts, m.ResendOf, m.Passive, m.State, m.SentAt).Scan(&m.ID))
 	})
 	if err != nil {
 		return fmt.Errorf("store message in conversation %d: %w", m.ConversationID, err)

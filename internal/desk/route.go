@@ -65,7 +65,7 @@ func allowance(grants []models.Grant, spent int, now time.Time) Allowance {
 		case !now.Before(g.ExpiresAt):
 		case g.Scene == models.SceneMessage:
 			a.Of, a.Left, a.Ends = g.Count, max(0, g.Count-spent), g.ExpiresAt
-		case g.Count > 0 && g.Count > a.Minute:
+		case g.Count > a.Minute || g.Count > 0 && g.Count == a.Minute && g.ExpiresAt.After(a.MinuteEnds):
 			a.Minute, a.MinuteEnds = g.Count, g.ExpiresAt
 		}
 	}

@@ -175,6 +175,9 @@ func groupsOf(ctx context.Context, tx *models.Store, agentID int64) ([]int64, er
 // in runs a use case on one session in one transaction; a refusal comes back as it is, a fault says what was tried.
 func (d *Desk) in(ctx context.Context, what string, sessionID int64, fn func(tx *models.Store) error) error {
 	err := d.written(d.store.InTx(ctx, fn))
+	if errors.Is(err, models.ErrDuplicate) { // another process stored the same form at the same moment: now it is found
+		err = d.written(d.store.InTx(ctx, fn))
+	}
 	if refusal, ok := errors.AsType[*Refusal](err); ok {
 		return refusal
 	}
