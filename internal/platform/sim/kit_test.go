@@ -86,9 +86,14 @@ type kit struct {
 
 func newKit(t *testing.T, app App) *kit {
 	t.Helper()
+	return newKitWith(t, app, time.Minute) // no server here is silent: to rest is to be done
+}
+
+func newKitWith(t *testing.T, app App, patience time.Duration) *kit {
+	t.Helper()
 	k := &kit{T: t, clock: clock.NewStanding(start), desk: &desk{came: make(chan struct{}, 1000)}}
 	k.sim = New(Options{
-		Clock: k.clock, HTTP: &http.Client{Transport: k.desk}, BaseURL: "http://platform.test", Patience: 20 * time.Millisecond,
+		Clock: k.clock, HTTP: &http.Client{Transport: k.desk}, BaseURL: "http://platform.test", Patience: patience,
 	})
 	t.Cleanup(k.sim.Close)
 	if app.CallbackURL == "" {

@@ -235,7 +235,7 @@ func TestPassiveNewsAreCutToOneForAMessage(t *testing.T) {
 
 func TestASilentServerIsAskedThreeTimesFiveSecondsEach(t *testing.T) {
 	t.Parallel()
-	k := newKit(t, App{Mode: modeSafe})
+	k := newKitWith(t, App{Mode: modeSafe}, 20*time.Millisecond)
 	k.desk.answer = silent
 	done := make(chan map[string]any, 1)
 	go func() { done <- k.act(`"do":"text","text":"在吗"`) }()

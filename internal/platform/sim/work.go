@@ -20,7 +20,12 @@ type work struct {
 	changed chan struct{} // closed and replaced with every change
 }
 
-type wait struct{ due time.Time }
+// wait is a piece that rests until due.
+type wait struct {
+	due   time.Time
+	timer *clock.Timer
+	early chan struct{} // closed when it is due but other timers of the same moment went first
+}
 
 func newWork(c clock.Clock, patience time.Duration) *work {
 	return &work{clock: c, patience: patience, waits: map[*wait]struct{}{}, changed: make(chan struct{})}
@@ -44,11 +49,13 @@ func (w *work) sleep(ctx context.Context, d time.Duration) error {
 	due := w.clock.Now().Add(d)
 	timer := w.clock.NewTimer(d)
 	defer timer.Stop()
-	rest := &wait{due}
+	rest := &wait{due, timer, make(chan struct{})}
 	w.change(func() { w.busy--; w.waits[rest] = struct{}{} })
 	defer w.change(func() { w.busy++; delete(w.waits, rest) })
 	select {
 	case <-timer.C:
+		return nil
+	case <-rest.early:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -78,15 +85,19 @@ func (w *work) idle(ctx context.Context) {
 	}
 }
 
+// quiet reports rest. A move of the clock fires the timers of one moment one by one and asks here in between: a piece whose moment has
+// come is woken at once, for its own timer would wait for our answer.
 func (w *work) quiet() bool {
-	if w.busy > 0 {
-		return false
-	}
 	now := w.clock.Now()
+	due := false
 	for rest := range w.waits {
-		if !rest.due.After(now) {
-			return false
+		if rest.due.After(now) {
+			continue
+		}
+		due = true
+		if rest.timer.Stop() { // false: it fired, and the piece is waking up
+			close(rest.early)
 		}
 	}
-	return true
+	return w.busy == 0 && !due
 }
