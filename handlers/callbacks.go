@@ -29,8 +29,12 @@ type ReceiverFunc func(ctx context.Context, kind platform.Kind, key string) (mod
 // mostWaits is how many requests may stay silent at a time (architecture.md §2).
 const mostWaits = 512
 
-// patience is how long WeChat waits for an answer before it hangs up and sends the same push again (wechat.md §7.7).
-const patience = 5 * time.Second
+// patience is how long WeChat waits for an answer before it hangs up and sends the same push again (wechat.md §7.7). mostSilent is when
+// we hang up ourselves: surely after the platform did, or would have.
+const (
+	patience   = 5 * time.Second
+	mostSilent = patience + time.Second
+)
 
 // inTime is when an answer surely still arrives: the platform's clock started earlier than ours (P-4.2).
 const inTime = 4 * time.Second
@@ -43,6 +47,9 @@ func NewCallbacks(s *Site, receiver ReceiverFunc) *Callbacks {
 // Verify handles GET /callbacks/wechat/:key, the platform's check of our address.
 func (h *Callbacks) Verify(c echo.Context) error {
 	_, receiver, err := h.Receiver(c.Request().Context(), platform.WeChat, c.Param("key"))
+	if errors.Is(err, models.ErrNotFound) {
+		return c.NoContent(http.StatusNotFound)
+	}
 	if err != nil {
 		return err
 	}
@@ -65,11 +72,11 @@ func (h *Callbacks) Push(c echo.Context) error {
 	started := h.Clock.Now()
 	channel, receiver, err := h.Receiver(r.Context(), platform.WeChat, c.Param("key"))
 	if errors.Is(err, models.ErrNotFound) {
-		return err
+		return c.NoContent(http.StatusNotFound)
 	}
 	if err != nil {
 		h.Log.ErrorContext(r.Context(), "callback of a channel that cannot be used", "err", err)
-		return h.silence(c)
+		return h.silence(c, started)
 	}
 	in, write, err := receiver.Parse(r)
 	if err != nil {
@@ -91,14 +98,14 @@ func (h *Callbacks) Push(c echo.Context) error {
 	case o := <-done:
 		if o.err != nil {
 			h.Log.ErrorContext(r.Context(), "push not stored, left for the platform to repeat", "channel", channel.ID, "err", o.err)
-			return h.silence(c)
+			return h.silence(c, started)
 		}
 		return h.answer(c, o.got, write, h.Clock.Now().Sub(started) < inTime)
 	case <-late.C:
 	case <-r.Context().Done():
 	}
 	h.Log.WarnContext(r.Context(), "push not stored in time, left for the platform to repeat", "channel", channel.ID)
-	return h.silence(c)
+	return h.silence(c, started)
 }
 
 // answer writes what the desk says and notes whether the words went out in time.
@@ -143,11 +150,11 @@ func (b *answerBuffer) WriteHeader(status int)      { b.status = status }
 func (b *answerBuffer) Write(p []byte) (int, error) { return b.body.Write(p) }
 
 // silence keeps the request open until the platform hangs up, and then drops it without an answer.
-func (h *Callbacks) silence(c echo.Context) error {
+func (h *Callbacks) silence(c echo.Context, started time.Time) error {
 	select {
 	case h.waits <- struct{}{}:
 		defer func() { <-h.waits }()
-		_ = clock.Sleep(c.Request().Context(), h.Clock, patience+time.Second) //nolint:errcheck // ends when the platform hung up, or then
+		_ = clock.Sleep(c.Request().Context(), h.Clock, mostSilent-h.Clock.Now().Sub(started)) //nolint:errcheck // ends when the platform hung up, or then
 	default: // too many wait already
 	}
 	panic(http.ErrAbortHandler) // the one way net/http knows to drop a connection without an answer

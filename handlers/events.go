@@ -2,9 +2,11 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +24,7 @@ import (
 type Events struct {
 	*Site
 	Hub *live.Hub
-	// Refresh loads who looks at the stream anew, with the rights of this moment; it fails when the log-in ended.
+	// Refresh loads who looks at the stream anew, with the rights of this moment; models.ErrNotFound when the log-in ended.
 	Refresh func(ctx context.Context, loginID int64) (Login, error)
 	Beat    time.Duration // between signs of life; the page gives up after 45 s without one
 	Settle  time.Duration // at least so long between two batches of one stream: bursts become one
@@ -46,6 +48,7 @@ func (h *Events) Stream(c echo.Context) error {
 	head.Set("X-Accel-Buffering", "no") // nginx would hold events back
 	c.Response().WriteHeader(http.StatusOK)
 
+	s.full = !h.Desk.Storage().Full() // told once at first: a page may come back from before the disk filled up, or had room again
 	s.at = h.Board.Newest()
 	epoch, since, ok := strings.Cut(c.QueryParam("cursor"), ".")
 	id, err := strconv.ParseInt(since, 10, 64)
@@ -100,7 +103,7 @@ func (s *streamer) follow(stream *live.Stream) error {
 			}
 			continue
 		case <-stream.Ended():
-			_ = s.send("bye", "") //nolint:errcheck // the page may be gone already
+			_ = s.refresh() //nolint:errcheck // says bye when the log-in ended; when the server stops the page must come back instead
 			return nil
 		case <-s.ctx.Done():
 			return nil
@@ -137,7 +140,7 @@ func (s *streamer) changes(changes []desk.Change) error {
 		return err
 	}
 	v := s.login.Viewer
-	rows, order := map[int64]desk.Change{}, []int64{}
+	rows, order := map[int64]models.Row{}, []int64{}
 	latest := map[int64]int64{}
 	people := false
 	for _, c := range changes {
@@ -145,25 +148,28 @@ func (s *streamer) changes(changes []desk.Change) error {
 		if c.Event.Kind == models.EventPresence {
 			people = true
 		}
-		if c.Row == nil {
+		if c.Row == nil || !mayConcern(v, *c.Row) {
 			continue
 		}
 		if _, seen := rows[c.Row.ID]; !seen {
 			order = append(order, c.Row.ID)
 		}
-		rows[c.Row.ID] = c
+		rows[c.Row.ID] = *c.Row
 		latest[c.Row.ID] = max(latest[c.Row.ID], c.Event.MessageID)
 	}
 	for _, id := range order {
-		r := rows[id].Row
-		list := v.ListOf(*r)
-		if err := s.component("row", views.ConvoRow(s.h.row(s.lang, v, *r, list, 0))); err != nil {
-			return err
-		}
-		if list != desk.ListNone {
-			if err := s.send("chat", fmt.Sprintf(`{"id":%d,"message":%d}`, id, latest[id])); err != nil {
+		list := v.ListOf(rows[id])
+		if list == desk.ListNone { // gone from this viewer's lists: the browser learns that, and nothing else of it
+			if err := s.component("row", views.ConvoRow(views.RowProps{L: s.lang, ID: uint(id)})); err != nil {
 				return err
 			}
+			continue
+		}
+		if err := s.component("row", views.ConvoRow(s.h.row(s.lang, v, rows[id], list, 0))); err != nil {
+			return err
+		}
+		if err := s.send("chat", fmt.Sprintf(`{"id":%d,"message":%d}`, id, latest[id])); err != nil {
+			return err
 		}
 	}
 	counts := s.h.Board.Counts(v)
@@ -177,18 +183,39 @@ func (s *streamer) changes(changes []desk.Change) error {
 	return s.component("badges", views.BadgesFragment(badges(s.lang, counts)))
 }
 
-// rights looks at who the viewer is now when a change may have touched that.
+// mayConcern reports whether the session can be, or have been, in a list of the viewer.
+func mayConcern(v desk.Viewer, r models.Row) bool {
+	return v.Member(r.GroupID) || v.ListOf(r) != desk.ListNone
+}
+
+// rights looks at who the viewer is now when a change may have touched that. A page whose viewer may see more or less than before must
+// load its lists anew.
 func (s *streamer) rights(changes []desk.Change) error {
 	for _, c := range changes {
 		if c.Event.Kind == models.EventAgent || c.Event.Kind == models.EventLogin && c.Event.AgentID == s.login.Viewer.Agent.ID {
-			fresh, err := s.h.Refresh(s.ctx, s.login.ID)
-			if err != nil {
+			before := s.login.Viewer
+			if err := s.refresh(); err != nil {
 				return err
 			}
-			s.login = fresh
+			if now := s.login.Viewer; now.Agent.Role != before.Agent.Role || !slices.Equal(now.Groups, before.Groups) {
+				return s.send("reset", "")
+			}
 			return nil
 		}
 	}
+	return nil
+}
+
+// refresh loads the viewer anew. When the log-in has ended it says so to the page, which then leaves, and fails.
+func (s *streamer) refresh() error {
+	fresh, err := s.h.Refresh(s.ctx, s.login.ID)
+	if errors.Is(err, models.ErrNotFound) {
+		_ = s.send("bye", "") //nolint:errcheck // the page may be gone already
+	}
+	if err != nil {
+		return err
+	}
+	s.login = fresh
 	return nil
 }
 
@@ -203,12 +230,15 @@ func (s *streamer) component(event string, component interface {
 	return s.send(event, html)
 }
 
+// newlines of HTML are all the same; the format of the stream ends a line at each of them, a lone CR too.
+var newlines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 // send frames one event. The format is by lines, so every line of the HTML is a data field of its own.
 func (s *streamer) send(event, data string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "id: %s\nevent: %s\n", s.h.cursor(s.at), event)
-	for line := range strings.Lines(data + "\n") {
-		b.WriteString("data: " + strings.TrimRight(line, "\r\n") + "\n")
+	for line := range strings.SplitSeq(newlines.Replace(data), "\n") {
+		b.WriteString("data: " + line + "\n")
 	}
 	b.WriteString("\n")
 	if err := s.control.SetWriteDeadline(time.Now().Add(10 * time.Second)); err != nil {

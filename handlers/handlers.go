@@ -59,10 +59,19 @@ func Lang(c echo.Context) texts.Lang {
 	if in && l.Viewer.Agent.Language != "" {
 		return texts.Lang(l.Viewer.Agent.Language)
 	}
-	if chosen := c.Request().FormValue("lang"); !in && chosen != "" {
+	if chosen := chosenLang(c); !in && chosen != "" {
 		return texts.Match(chosen)
 	}
 	return texts.Match(c.Request().Header.Get("Accept-Language"))
+}
+
+// chosenLang is the language that a link or form of the log-in page carries. A body that nobody has read yet is not read for it: it may
+// be a stranger's, of any size.
+func chosenLang(c echo.Context) string {
+	if form := c.Request().Form; form != nil {
+		return form.Get("lang")
+	}
+	return c.QueryParam("lang")
 }
 
 // render answers with the component. It goes into a buffer first, so that a fault in it is a clean error page.

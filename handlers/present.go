@@ -206,7 +206,7 @@ func (s *Site) delivery(l texts.Lang, r models.Row, m models.Message, mayAct boo
 	if m.Parts > 1 {
 		d.Part = fmt.Sprintf("%d/%d", m.Part, m.Parts)
 	}
-	open := mayAct && r.State == models.Active && !m.Passive
+	open := mayAct && r.State == models.Active && !m.Passive && m.ResentAt == nil
 	switch m.State {
 	case models.FailedState:
 		d.Reason, d.Cure = texts.DeliveryReason(l, m.ErrorClass, m.ErrorCode, m.ErrorText)

@@ -36,12 +36,16 @@ func securityHeaders(https bool) echo.MiddlewareFunc {
 	}
 }
 
-// formLimit bounds what a form may carry: the longest reply and its fields.
+// formLimit bounds what a form may carry: the longest reply and its fields. The form is read here, because a handler that asks for one
+// field would take one that is too large for an empty one.
 func formLimit(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = http.MaxBytesReader(c.Response(), r.Body, 256<<10)
+			if err := r.ParseForm(); err != nil {
+				return echo.NewHTTPError(http.StatusBadRequest).SetInternal(err)
+			}
 		}
 		return next(c)
 	}

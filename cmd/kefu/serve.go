@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -17,13 +17,13 @@ func serveCommand() *cobra.Command {
 	var cfg config
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Run the server", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), cfg) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), cfg, cmd.OutOrStdout()) },
 	}
 	cfg.flags(cmd, true)
 	return cmd
 }
 
-func serve(ctx context.Context, cfg config) error {
+func serve(ctx context.Context, cfg config, out io.Writer) error {
 	set, err := cfg.check()
 	if err != nil {
 		return err
@@ -49,15 +49,15 @@ func serve(ctx context.Context, cfg config) error {
 	if err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	if err := a.prepare(ctx); err != nil {
+	if err := a.prepare(ctx, out); err != nil {
 		return errors.Join(err, ln.Close(), a.store.Close())
 	}
 	log.InfoContext(ctx, "ready", "addr", ln.Addr().String(), "version", version)
 	return a.run(ctx, ln)
 }
 
-// prepare refuses a demonstration's database and makes the first admin.
-func (a *app) prepare(ctx context.Context) error {
+// prepare refuses a demonstration's database and makes the first admin, whose password it writes to out.
+func (a *app) prepare(ctx context.Context, out io.Writer) error {
 	demo, err := a.store.Setting(ctx, "demo")
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func (a *app) prepare(ctx context.Context) error {
 	if err != nil || password == "" {
 		return err
 	}
-	fmt.Fprintf(os.Stdout, "\n  First start: log in as admin with the password  %s\n  It is shown only now. Change it under the menu at the lower left.\n\n", password)
+	fmt.Fprintf(out, "\n  First start: log in as admin with the password  %s\n  It is shown only now. Change it under the menu at the lower left.\n\n", password)
 	return nil
 }
 
