@@ -52,6 +52,7 @@ type Message struct {
 	Part           int
 	Parts          int
 	ResendOf       *int64
+	ResentAt       *time.Time // when an agent sent it once more
 	Passive        bool
 	State          MessageState
 	ErrorClass     string
@@ -134,6 +135,20 @@ func (s *Store) MessagesSince(ctx context.Context, conversationID, after int64, 
 		return nil, fmt.Errorf("messages of conversation %d since %d: %w", conversationID, after, err)
 	}
 	return list, nil
+}
+
+// MarkResent notes that an agent sent the message once more, and reports whether nobody had before.
+func (s *Store) MarkResent(ctx context.Context, id int64, at time.Time) (bool, error) {
+	var first bool
+	err := s.write(ctx, func(db *DB) error {
+		res := db.Exec("UPDATE messages SET resent_at = ?, updated_at = ? WHERE id = ? AND resent_at IS NULL", at, at, id)
+		first = res.RowsAffected == 1
+		return res.Error
+	})
+	if err != nil {
+		return false, fmt.Errorf("mark message %d as resent: %w", id, err)
+	}
+	return first, nil
 }
 
 // SetMessageState stores how far a delivery got. Only the fields of the outcome are written.

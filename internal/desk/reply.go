@@ -51,6 +51,9 @@ func (d *Desk) Reply(ctx context.Context, v Viewer, r Reply) ([]models.Message, 
 		case !v.MayReply(s):
 			return refuse(Forbidden, "refusal.not_yours", nil)
 		}
+		if err := d.affordable(ctx, tx, s, len(parts)); err != nil {
+			return err
+		}
 		stored, err = d.queue(ctx, tx, v, s, parts, r.Key, nil)
 		return err
 	})
@@ -59,6 +62,22 @@ func (d *Desk) Reply(ctx context.Context, v Viewer, r Reply) ([]models.Message, 
 	}
 	d.wake()
 	return stored, nil
+}
+
+// affordable refuses a reply of several messages that is longer than what is left: it would arrive without its end (P-4.1). One message
+// may always be tried: what is left is a lower bound.
+func (d *Desk) affordable(ctx context.Context, tx *models.Store, s models.Session, parts int) error {
+	if parts == 1 {
+		return nil
+	}
+	a, err := d.allowanceIn(ctx, tx, s.ConversationID)
+	if err != nil {
+		return err
+	}
+	if have := max(a.Left, a.Minute); have < parts {
+		return refuse(Invalid, "refusal.not_enough_left", texts.Args{"need": parts, "have": have})
+	}
+	return nil
 }
 
 // queue stores the parts of a reply and their outbox rows.
@@ -164,11 +183,14 @@ func (d *Desk) Resend(ctx context.Context, v Viewer, sessionID, messageID int64)
 		if s.State != models.Active {
 			return refuse(Conflict, "refusal.closed_reply", nil)
 		}
-		key := fmt.Sprintf("resend-%d", m.ID)
-		if again, err := d.again(ctx, tx, v, key, 1); err != nil || again != nil {
-			return err // pressed twice
+		now := d.now()
+		if first, err := tx.MarkResent(ctx, m.ID, now); err != nil || !first {
+			return err // pressed twice, or by two people
 		}
-		_, err = d.queue(ctx, tx, v, s, []string{m.Text}, key, &m.ID)
+		if err := tell(ctx, tx, models.Event{Kind: models.EventMessage, SessionID: sessionID, MessageID: m.ID}, now); err != nil {
+			return err
+		}
+		_, err = d.queue(ctx, tx, v, s, []string{m.Text}, fmt.Sprintf("resend-%d", m.ID), &m.ID)
 		return err
 	})
 	if err == nil {

@@ -230,6 +230,7 @@ func TestReplyRefused(t *testing.T) {
 			{"only spaces", mei, active, " \n\t　\r\n", Invalid, "refusal.empty"},
 			{"only a NUL", mei, active, "\x00", Invalid, "refusal.empty"},
 			{"far too long", mei, active, strings.Repeat("a", maxReply+1), Invalid, "refusal.too_long"},
+			{"P-4.1 · six messages where five are left", mei, active, strings.Repeat("a", 5*2048+1), Invalid, "refusal.not_enough_left"},
 			{"not UTF-8", mei, active, "您\xff", Invalid, "refusal.encoding"},
 			{"waiting", mei, waiting, "您好", Conflict, "refusal.claim_first"},
 			{"closed", mei, closed, "您好", Conflict, "refusal.closed_reply"},
@@ -251,10 +252,14 @@ func TestReplyRefused(t *testing.T) {
 			}
 			wantEqual(t, "deliveries woken", w.woken.Load(), 0)
 		})
-		t.Run("as long as a form may be: accepted whole", func(t *testing.T) {
-			stored, err := w.desk.Reply(w.ctx, w.viewer(mei), Reply{SessionID: active.ID, Text: strings.Repeat("a", maxReply)})
+		t.Run("P-4.1 · as many as are left: accepted whole", func(t *testing.T) {
+			stored, err := w.desk.Reply(w.ctx, w.viewer(mei), Reply{SessionID: active.ID, Text: strings.Repeat("a", 5*2048)})
 			w.must(err)
-			wantEqual(t, "parts", len(stored), maxReply/2048)
+			wantEqual(t, "parts", len(stored), 5)
+		})
+		t.Run("P-4.1 · one message may be tried with none left", func(t *testing.T) {
+			_, err := w.desk.Reply(w.ctx, w.viewer(mei), Reply{SessionID: active.ID, Text: "还在吗"})
+			w.must(err)
 		})
 		t.Run("who leads the group may", func(t *testing.T) {
 			_, err := w.desk.Reply(w.ctx, w.viewer(lin), Reply{SessionID: active.ID, Text: "您好"})

@@ -74,14 +74,18 @@ func allowance(grants []models.Grant, spent int, now time.Time) Allowance {
 
 // Allowance is what may still be sent in the conversation.
 func (d *Desk) Allowance(ctx context.Context, conversationID int64) (Allowance, error) {
-	grants, err := d.store.Grants(ctx, conversationID)
+	return d.allowanceIn(ctx, d.store, conversationID)
+}
+
+func (d *Desk) allowanceIn(ctx context.Context, store *models.Store, conversationID int64) (Allowance, error) {
+	grants, err := store.Grants(ctx, conversationID)
 	if err != nil {
 		return Allowance{}, err
 	}
 	now, spent := d.now(), 0
 	for _, g := range grants {
 		if g.Scene == models.SceneMessage && now.Before(g.ExpiresAt) {
-			if spent, err = d.store.SpentSince(ctx, conversationID, g.GrantedAt); err != nil {
+			if spent, err = store.SpentSince(ctx, conversationID, g.GrantedAt); err != nil {
 				return Allowance{}, err
 			}
 		}

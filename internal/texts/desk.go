@@ -22,6 +22,7 @@ var _ = add([][3]string{
 	{"refusal.claim_first", "先接入这个会话，再回复客户", "Accept this chat first, then reply"},
 	{"refusal.empty", "内容是空的，写点什么再发送", "There is nothing to send yet"},
 	{"refusal.too_long", "内容超过 {limit} KB，请分几次发送", "The text is longer than {limit} KB. Send it in pieces"},
+	{"refusal.not_enough_left", "这段话要分 {need} 条发送，只剩 {have} 条，没有发出。删短一些，或等客户再发消息", "This takes {need} {need|message|messages} and {have} {have|is|are} left, so nothing was sent. Shorten it, or wait until the customer writes again"},
 	{"refusal.encoding", "内容里有无法识别的字符，请检查后再发送", "The text has characters that cannot be read. Check it and send again"},
 	{"refusal.not_failed", "这条消息没有失败，不用重发", "This message did not fail, there is nothing to resend"},
 	{"refusal.on_its_way", "这条消息正在发送，已经不能改了", "This message is on its way and cannot be changed any more"},

@@ -196,6 +196,7 @@ CREATE TABLE messages (
   part            INTEGER  NOT NULL DEFAULT 1,
   parts           INTEGER  NOT NULL DEFAULT 1,
   resend_of       ${BIGINT} REFERENCES messages (id),
+  resent_at       ${TIME},                               -- an agent sent it once more
   passive         ${BOOL}  NOT NULL DEFAULT ${FALSE},    -- went out as the answer to a push: believed free
   state           TEXT     NOT NULL DEFAULT '' CHECK (state IN ('', 'queued', 'sending', 'sent', 'failed', 'unknown', 'parked', 'withdrawn')),
   error_class     TEXT     NOT NULL DEFAULT '',
