@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -44,12 +43,16 @@ func (n *newChannel) create(ctx context.Context, c *channels) (models.Channel, e
 		ch.Key = strings.ToLower(base32.StdEncoding.EncodeToString(raw))
 	}
 	if ch.DefaultGroupID == 0 {
-		groups, err := groupsNamed(ctx, c.store, one(n.group))
+		people, err := c.store.Agents(ctx)
 		if err != nil {
 			return ch, err
 		}
-		if len(groups) == 0 {
-			return ch, errors.New("there is no group yet: start the server once, it makes the first")
+		if err := firstGroup(ctx, c.store, people, c.clock.Now()); err != nil {
+			return ch, err
+		}
+		groups, err := groupsNamed(ctx, c.store, one(n.group))
+		if err != nil {
+			return ch, err
 		}
 		ch.DefaultGroupID = groups[0].ID
 	}

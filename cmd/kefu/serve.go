@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -73,23 +74,33 @@ func (a *app) prepare(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// firstAdmin makes an admin and a group when there is nobody yet, and returns the admin's password; empty otherwise.
+// firstAdmin makes an admin when there is nobody yet, and returns the admin's password; empty otherwise. Customers need a group to come
+// to, so there is always one.
 func firstAdmin(ctx context.Context, store *models.Store, d *desk.Desk) (string, error) {
 	people, err := store.Agents(ctx)
 	if err != nil || len(people) > 0 {
-		return "", err
+		return "", errors.Join(err, firstGroup(ctx, store, people, d.Now()))
 	}
 	password := desk.RandomPassword()
 	admin, err := d.AddAgent(ctx, desk.NewAgent{Username: "admin", Name: "管理员", Password: password, Role: models.RoleAdmin})
 	if err != nil {
 		return "", err
 	}
+	return password, firstGroup(ctx, store, []models.Agent{admin}, d.Now())
+}
+
+// firstGroup makes a group of the people when there is none yet.
+func firstGroup(ctx context.Context, store *models.Store, people []models.Agent, now time.Time) error {
 	groups, err := store.Groups(ctx)
 	if err != nil || len(groups) > 0 {
-		return password, err
+		return err
 	}
-	g := newGroup("客服", admin.CreatedAt)
-	return password, store.CreateGroup(ctx, &g, []models.Membership{{AgentID: admin.ID}})
+	var members []models.Membership
+	for _, a := range people {
+		members = append(members, models.Membership{AgentID: a.ID, Supervisor: a.Role == models.RoleSupervisor})
+	}
+	g := newGroup("客服", now)
+	return store.CreateGroup(ctx, &g, members)
 }
 
 func migrateCommand() *cobra.Command {
