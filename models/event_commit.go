@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -27,11 +28,27 @@ func (s *Store) writeEmitted() error {
 			return fmt.Errorf("lock events: %w", err)
 		}
 	}
-	if err := s.db(ctx).Create(&events).Error; err != nil {
-		return fmt.Errorf("write events: %w", err)
+	for piece := range slices.Chunk(events, eventsAtOnce) {
+		if err := s.insertEvents(ctx, piece); err != nil {
+			return fmt.Errorf("write events: %w", err)
+		}
 	}
 	s.AfterCommit(s.listeners.call)
 	return nil
+}
+
+// eventsAtOnce bounds the parameters of one INSERT, far below what either database takes.
+const eventsAtOnce = 100
+
+// insertEvents is written out, because nearly every transaction ends with it: the ids are not read back, and nothing is looked up by
+// reflection.
+func (s *Store) insertEvents(ctx context.Context, events []Event) error {
+	args := make([]any, 0, 6*len(events))
+	for _, e := range events {
+		args = append(args, e.Kind, e.SessionID, e.MessageID, e.AgentID, e.GroupID, e.At)
+	}
+	return s.db(ctx).Exec("INSERT INTO events (kind, session_id, message_id, agent_id, group_id, at) VALUES (?, ?, ?, ?, ?, ?)"+
+		strings.Repeat(", (?, ?, ?, ?, ?, ?)", len(events)-1), args...).Error
 }
 
 // listeners are the functions of OnEvents.

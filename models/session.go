@@ -304,7 +304,10 @@ func (HistoryLine) TableName() string { return "history" }
 
 // AddHistory writes a line of the session's history.
 func (s *Store) AddHistory(ctx context.Context, h HistoryLine) error {
-	if err := s.write(ctx, func(db *DB) error { return db.Create(&h).Error }); err != nil {
+	err := s.write(ctx, func(db *DB) error {
+		return db.Exec("INSERT INTO history (session_id, kind, agent_id, detail, at) VALUES (?, ?, ?, ?, ?)", h.SessionID, h.Kind, h.AgentID, h.Detail, h.At).Error
+	})
+	if err != nil {
 		return fmt.Errorf("history of session %d: %w", h.SessionID, err)
 	}
 	return nil

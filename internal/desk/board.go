@@ -149,7 +149,9 @@ func (b *Board) apply(events []models.Event, rows []models.Row, agents []models.
 	}
 	if over := len(b.changes) - boardKeeps; over > 0 {
 		b.oldest = b.changes[over-1].Event.ID
-		b.changes = slices.Clone(b.changes[over:])
+		if over > boardKeeps/4 { // not at every batch: it copies all that stay
+			b.changes = slices.Clone(b.changes[over:])
+		}
 	}
 	return slices.Clone(b.changes[max(0, len(b.changes)-len(events)):])
 }
