@@ -95,7 +95,7 @@ func TestP23StrictOrderAmongWhatAnAgentMayTake(t *testing.T) {
 		mei := w.hire("mei", models.RoleAgent, 2, w.group)
 		both := w.hire("both", models.RoleAgent, 1, w.group, other)
 
-		t.Run("P-2.3 · a session nobody may take is passed over, the next is tried", func(t *testing.T) {
+		w.run(t, "P-2.3 · a session nobody may take is passed over, the next is tried", func(t *testing.T) {
 			inOther("o1")
 			w.advance(time.Second)
 			for i := range 3 {
@@ -108,14 +108,14 @@ func TestP23StrictOrderAmongWhatAnAgentMayTake(t *testing.T) {
 			wantEqual(t, "second", holder(w.session("d1")), mei.ID)
 			wantEqual(t, "third", w.session("d2").State, models.Waiting)
 		})
-		t.Run("P-2.1 · one order over all groups", func(t *testing.T) {
+		w.run(t, "P-2.1 · one order over all groups", func(t *testing.T) {
 			w.presence(both, models.Online)
 			wantEqual(t, "longest waiting", holder(w.session("o1")), both.ID)
 			wantEqual(t, "later", w.session("d2").State, models.Waiting)
 			w.must(w.desk.Close(w.ctx, w.viewer(both), w.session("o1").ID))
 			wantEqual(t, "later, then", holder(w.session("d2")), both.ID)
 		})
-		t.Run("P-2.1 · of one moment by id", func(t *testing.T) {
+		w.run(t, "P-2.1 · of one moment by id", func(t *testing.T) {
 			w.says("same1", "你好")
 			w.says("same2", "你好")
 			w.must(w.desk.Close(w.ctx, w.viewer(both), w.session("d2").ID))

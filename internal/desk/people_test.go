@@ -32,7 +32,7 @@ func TestAddAgent(t *testing.T) {
 			{"an endless password", func(n *NewAgent) { n.Password = strings.Repeat("x", 257) }, Invalid, "refusal.password_long"},
 		}
 		for _, tt := range tests {
-			t.Run("refused · "+tt.name, func(t *testing.T) {
+			w.run(t, "refused · "+tt.name, func(t *testing.T) {
 				n := good
 				tt.change(&n)
 				_, err := w.desk.AddAgent(w.ctx, n)
@@ -42,7 +42,7 @@ func TestAddAgent(t *testing.T) {
 				}
 			})
 		}
-		t.Run("stored with defaults, offline", func(t *testing.T) {
+		w.run(t, "stored with defaults, offline", func(t *testing.T) {
 			n := good
 			n.Username, n.Name = " Zhou ", ""
 			a, err := w.desk.AddAgent(w.ctx, n)
@@ -54,7 +54,7 @@ func TestAddAgent(t *testing.T) {
 				t.Errorf("password kept as %q", got.PasswordHash)
 			}
 		})
-		t.Run("refused · a user name that is taken, in any case of letters", func(t *testing.T) {
+		w.run(t, "refused · a user name that is taken, in any case of letters", func(t *testing.T) {
 			n := good
 			n.Username = "ZHOU"
 			_, err := w.desk.AddAgent(w.ctx, n)
@@ -72,7 +72,7 @@ func TestLogin(t *testing.T) {
 		w.must(err)
 		w.exec("UPDATE agents SET disabled_at = ? WHERE id = ?", noon, he.ID)
 		w.hire("none", models.RoleAgent, 5) // whose stored password opens nothing
-		t.Run("P-12.6 · the right password", func(t *testing.T) {
+		w.run(t, "P-12.6 · the right password", func(t *testing.T) {
 			a, err := w.desk.Login(w.ctx, " Zhou ", "correct horse")
 			w.must(err)
 			wantEqual(t, "agent", a.ID, zhou.ID)
@@ -87,7 +87,7 @@ func TestLogin(t *testing.T) {
 			{"somebody disabled, with the right password", "he", "battery staple"},
 			{"a stored password that cannot be read", "none", "none"},
 		} {
-			t.Run("P-12.6 · refused alike: "+tt.name, func(t *testing.T) {
+			w.run(t, "P-12.6 · refused alike: "+tt.name, func(t *testing.T) {
 				a, err := w.desk.Login(w.ctx, tt.username, tt.password)
 				sentences = append(sentences, wantRefusal(t, err, Forbidden, "refusal.login").Error())
 				wantEqual(t, "agent", a.ID, 0)
@@ -127,13 +127,13 @@ func TestPasswordChangeEndsOtherLogins(t *testing.T) {
 		w.login(zhou, "phone", time.Hour)
 		w.login(lin, "lin", time.Hour)
 		before := w.cursor()
-		t.Run("P-12.6 · refused without the present one", func(t *testing.T) {
+		w.run(t, "P-12.6 · refused without the present one", func(t *testing.T) {
 			wantRefusal(t, w.desk.ChangePassword(w.ctx, zhou, "wrong", "battery staple", here.ID), Invalid, "refusal.present_password")
 			wantRefusal(t, w.desk.ChangePassword(w.ctx, zhou, strings.Repeat("x", 1<<20), "battery staple", here.ID), Invalid, "refusal.present_password")
 			wantRefusal(t, w.desk.ChangePassword(w.ctx, zhou, "correct horse", "short", here.ID), Invalid, "refusal.password_short")
 			wantList(t, "live", w.live("here", "phone", "lin"), true, true, true)
 		})
-		t.Run("P-12.6 · all log-ins end but the one at hand", func(t *testing.T) {
+		w.run(t, "P-12.6 · all log-ins end but the one at hand", func(t *testing.T) {
 			w.must(w.desk.ChangePassword(w.ctx, zhou, "correct horse", "battery staple", here.ID))
 			wantList(t, "live", w.live("here", "phone", "lin"), true, false, true)
 			wantList(t, "events", w.told(before), models.EventLogin)
@@ -142,7 +142,7 @@ func TestPasswordChangeEndsOtherLogins(t *testing.T) {
 			_, err = w.desk.Login(w.ctx, "zhou", "battery staple")
 			w.must(err)
 		})
-		t.Run("P-12.6 · an admin's change keeps none", func(t *testing.T) {
+		w.run(t, "P-12.6 · an admin's change keeps none", func(t *testing.T) {
 			w.must(w.desk.SetPassword(w.ctx, zhou.ID, "third password", 0))
 			wantList(t, "live", w.live("here", "phone", "lin"), false, false, true)
 		})
@@ -157,26 +157,26 @@ func TestEndLogins(t *testing.T) {
 		w.login(zhou, "three", time.Hour)
 		w.login(lin, "lin", time.Hour)
 		before := w.cursor()
-		t.Run("one", func(t *testing.T) {
+		w.run(t, "one", func(t *testing.T) {
 			w.must(w.desk.EndLogins(w.ctx, zhou.ID, one.ID, 0))
 			wantList(t, "live", w.live("one", "two", "three", "lin"), false, true, true, true)
 		})
-		t.Run("somebody else's cannot be ended", func(t *testing.T) {
+		w.run(t, "somebody else's cannot be ended", func(t *testing.T) {
 			w.must(w.desk.EndLogins(w.ctx, lin.ID, two.ID, 0))
 			wantList(t, "live", w.live("one", "two", "three", "lin"), false, true, true, true)
 		})
-		t.Run("all but one", func(t *testing.T) {
+		w.run(t, "all but one", func(t *testing.T) {
 			w.must(w.desk.EndLogins(w.ctx, zhou.ID, 0, two.ID))
 			wantList(t, "live", w.live("one", "two", "three", "lin"), false, true, false, true)
 		})
-		t.Run("each end is told", func(t *testing.T) {
+		w.run(t, "each end is told", func(t *testing.T) {
 			wantList(t, "events", w.told(before), models.EventLogin, models.EventLogin)
 		})
-		t.Run("P-13 · a log-in ends by itself", func(t *testing.T) {
+		w.run(t, "P-13 · a log-in ends by itself", func(t *testing.T) {
 			w.advance(time.Hour)
 			wantList(t, "live", w.live("two", "lin"), false, false)
 		})
-		t.Run("nobody disabled is let in", func(t *testing.T) {
+		w.run(t, "nobody disabled is let in", func(t *testing.T) {
 			w.login(zhou, "four", time.Hour)
 			w.exec("UPDATE agents SET disabled_at = ?", w.clock.Now())
 			wantList(t, "live", w.live("four"), false)
@@ -188,12 +188,12 @@ func TestArrivedAndLeft(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		mei := w.hire("mei", models.RoleAgent, 5, w.group)
 		w.says("anna", "你好")
-		t.Run("P-2.8 · a log-in begins the day", func(t *testing.T) {
+		w.run(t, "P-2.8 · a log-in begins the day", func(t *testing.T) {
 			w.must(w.desk.Arrived(w.ctx, mei))
 			wantEqual(t, "presence", w.agent(mei.ID).Presence, models.Online)
 			wantEqual(t, "holder", holder(w.session("anna")), mei.ID)
 		})
-		t.Run("P-2.8 · but ends no break", func(t *testing.T) {
+		w.run(t, "P-2.8 · but ends no break", func(t *testing.T) {
 			w.presence(mei, models.Break)
 			w.advance(time.Minute)
 			w.must(w.desk.Arrived(w.ctx, w.agent(mei.ID)))
@@ -201,7 +201,7 @@ func TestArrivedAndLeft(t *testing.T) {
 			wantEqual(t, "presence", a.Presence, models.Break)
 			wantEqual(t, "seen", *a.SeenAt, w.clock.Now())
 		})
-		t.Run("P-2.8 · the end of the last log-in ends it", func(t *testing.T) {
+		w.run(t, "P-2.8 · the end of the last log-in ends it", func(t *testing.T) {
 			w.login(mei, "phone", time.Hour)
 			w.must(w.desk.Left(w.ctx, mei.ID))
 			wantEqual(t, "presence with one left", w.agent(mei.ID).Presence, models.Break)
@@ -241,7 +241,7 @@ func TestP28SilentAgentsGoOffline(t *testing.T) {
 			return []models.Presence{w.agent(mei.ID).Presence, w.agent(zhou.ID).Presence}
 		}
 		at := func(name string, d time.Duration, want ...models.Presence) {
-			t.Run(name, func(t *testing.T) {
+			w.run(t, name, func(t *testing.T) {
 				w.advance(noon.Add(d).Sub(w.clock.Now()))
 				w.must(w.desk.Sweep(w.ctx))
 				wantList(t, "presences", presences(), want...)
@@ -251,7 +251,7 @@ func TestP28SilentAgentsGoOffline(t *testing.T) {
 		w.must(w.desk.Seen(w.ctx, []int64{mei.ID}))
 		before := w.cursor()
 		at("P-2.8 · after 60 s of grace and 3 min of silence: offline", 4*time.Minute+time.Millisecond, models.Online, models.Offline)
-		t.Run("P-2.8 · told once", func(t *testing.T) {
+		w.run(t, "P-2.8 · told once", func(t *testing.T) {
 			w.must(w.desk.Sweep(w.ctx))
 			events, err := w.store.EventsAfter(w.ctx, before, 10)
 			w.must(err)
@@ -261,7 +261,7 @@ func TestP28SilentAgentsGoOffline(t *testing.T) {
 		})
 		at("P-2.8 · seen 3 min ago is not silent yet", 7*time.Minute, models.Online, models.Offline)
 		at("P-2.8 · a moment later it is", 7*time.Minute+time.Millisecond, models.Offline, models.Offline)
-		t.Run("P-2.8 · stale before that: nothing new", func(t *testing.T) {
+		w.run(t, "P-2.8 · stale before that: nothing new", func(t *testing.T) {
 			w.presence(mei, models.Online)
 			w.advance(45*time.Second + time.Millisecond)
 			w.says("anna", "你好")
@@ -279,13 +279,13 @@ func TestSweepForgetsOldKeysAndEvents(t *testing.T) {
 		w.receive(in)
 		w.advance(30 * 24 * time.Hour)
 		w.must(w.desk.Sweep(w.ctx))
-		t.Run("P-13 · marks of pushes are kept 30 days", func(t *testing.T) {
+		w.run(t, "P-13 · marks of pushes are kept 30 days", func(t *testing.T) {
 			wantEqual(t, "marks", w.stored()["inbound_keys"], 1)
 			w.advance(time.Millisecond)
 			w.must(w.desk.Sweep(w.ctx))
 			wantEqual(t, "marks", w.stored()["inbound_keys"], 0)
 		})
-		t.Run("the newest 100,000 events stay, however old", func(t *testing.T) {
+		w.run(t, "the newest 100,000 events stay, however old", func(t *testing.T) {
 			w.says("anna", "你好")
 			n := w.stored()["events"]
 			w.advance(30 * 24 * time.Hour)

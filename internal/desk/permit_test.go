@@ -109,7 +109,7 @@ func TestRolesOpenASession(t *testing.T) {
 			return err
 		}
 		check := func(name string, s models.Session, may ...models.Agent) {
-			t.Run("roles · "+name, func(t *testing.T) {
+			w.run(t, "roles · "+name, func(t *testing.T) {
 				for _, a := range []models.Agent{mei, zhou, lin, far, root} {
 					allowed := false
 					for _, m := range may {
@@ -132,7 +132,7 @@ func TestRolesOpenASession(t *testing.T) {
 		check("active in a group that does not watch: holder and supervisor", w.session("bert"), mei, lin, root)
 		w.end("bert", models.ClosedByAgent)
 		check("closed: who served, supervisor", w.session("bert"), mei, lin, root)
-		t.Run("roles · closed: also who served before somebody else", func(t *testing.T) {
+		w.run(t, "roles · closed: also who served before somebody else", func(t *testing.T) {
 			s := w.served(zhou, "cleo", "你好")
 			w.end("cleo", models.ClosedByAgent)
 			w.says("cleo", "还有一个问题")
@@ -142,7 +142,7 @@ func TestRolesOpenASession(t *testing.T) {
 			w.must(open(mei, s))
 			wantRefusal(t, open(far, s), Forbidden, "refusal.not_visible")
 		})
-		t.Run("roles · nothing to open", func(t *testing.T) {
+		w.run(t, "roles · nothing to open", func(t *testing.T) {
 			if err := open(root, models.Session{ID: 1 << 40}); !errors.Is(err, models.ErrNotFound) {
 				t.Errorf("got %v", err)
 			}

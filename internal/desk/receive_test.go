@@ -19,7 +19,7 @@ func TestRow1TypedMessageOpensASession(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		nobody, next := notice("notice.nobody_here", nil), notice("notice.next", nil)
 
-		t.Run("row 1 · nobody on duty: it waits and is told so", func(t *testing.T) {
+		w.run(t, "row 1 · nobody on duty: it waits and is told so", func(t *testing.T) {
 			before := w.cursor()
 			wantEqual(t, "answer", words(w.says("anna", "请问怎么退货？")), nobody)
 			s := w.session("anna")
@@ -39,7 +39,7 @@ func TestRow1TypedMessageOpensASession(t *testing.T) {
 			}
 			wantEqual(t, "woken deliveries", w.woken.Load(), 0)
 		})
-		t.Run("P-3.1 · the place never counts oneself", func(t *testing.T) {
+		w.run(t, "P-3.1 · the place never counts oneself", func(t *testing.T) {
 			ling := w.hire("ling", models.RoleAgent, 1, w.group)
 			w.presence(ling, models.Break) // on duty, takes nothing
 			wantEqual(t, "answer", words(w.says("bert", "在吗")), notice("notice.ahead", map[string]any{"ahead": 1}))
@@ -50,7 +50,7 @@ func TestRow1TypedMessageOpensASession(t *testing.T) {
 			w.does("dora", platform.MenuClick{Event: "CLICK", Key: "after"})
 			wantEqual(t, "answer in another group", words(w.says("dora", "在吗")), next)
 		})
-		t.Run("P-4.2 · served at once: no passive words", func(t *testing.T) {
+		w.run(t, "P-4.2 · served at once: no passive words", func(t *testing.T) {
 			w.exec("DELETE FROM group_members")
 			w.exec("UPDATE sessions SET state = 'closed', closed_at = opened_at, close_reason = 'left'")
 			w.online("mei", 5)
@@ -83,7 +83,7 @@ func TestRow2TypedMessageReopens(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		mei := w.hire("mei", models.RoleAgent, 100, w.group)
 		for i, tt := range tests {
-			t.Run(tt.name, func(t *testing.T) {
+			w.run(t, tt.name, func(t *testing.T) {
 				who := fmt.Sprintf("open-%d", i)
 				old := w.served(mei, who, "你好")
 				w.end(who, tt.reason)
@@ -136,11 +136,11 @@ func TestRow2ReopenPrefersTheOldHolder(t *testing.T) {
 		w.must(w.desk.Close(w.ctx, w.viewer(mei), w.session("anna").ID))
 		w.presence(zhou, models.Online)
 
-		t.Run("row 2 · though a colleague is less busy", func(t *testing.T) {
+		w.run(t, "row 2 · though a colleague is less busy", func(t *testing.T) {
 			w.says("anna", "还有一个问题")
 			wantEqual(t, "holder", holder(w.session("anna")), mei.ID)
 		})
-		t.Run("row 2 · but never waits for them", func(t *testing.T) {
+		w.run(t, "row 2 · but never waits for them", func(t *testing.T) {
 			w.must(w.desk.Close(w.ctx, w.viewer(mei), w.session("anna").ID))
 			w.presence(mei, models.Break)
 			w.says("anna", "再问一下")
@@ -160,7 +160,7 @@ func TestRow2ThePreferenceEndsAfterTwoMinutes(t *testing.T) {
 			{"row 2 · preferred for 120 s", 2*time.Minute - time.Millisecond, mei},
 			{"row 2 · no longer at 120 s", 2 * time.Minute, zhou},
 		} {
-			t.Run(tt.name, func(t *testing.T) {
+			w.run(t, tt.name, func(t *testing.T) {
 				who := fmt.Sprintf("open-%d", i)
 				w.presence(zhou, models.Break)
 				w.presence(mei, models.Online)
@@ -205,7 +205,7 @@ func TestRow3EventsOpenNothing(t *testing.T) {
 		after := w.addGroup("售后", 200, true)
 		w.must(w.store.SetRoute(w.ctx, w.channel.ID, "after", after.ID))
 		for i, e := range events {
-			t.Run(e.name, func(t *testing.T) {
+			w.run(t, e.name, func(t *testing.T) {
 				who := fmt.Sprintf("open-%d", i)
 				wantEqual(t, "answer", words(w.does(who, e.what)), invite)
 				wantEqual(t, "sessions", w.sessions(who), 0)
@@ -217,19 +217,19 @@ func TestRow3EventsOpenNothing(t *testing.T) {
 				wantEqual(t, "group of the first typed message", w.session(who).GroupID, after.ID)
 			})
 		}
-		t.Run("row 3 · the route is forgotten after 30 min", func(t *testing.T) {
+		w.run(t, "row 3 · the route is forgotten after 30 min", func(t *testing.T) {
 			w.does("late", platform.MenuClick{Event: "CLICK", Key: "after"})
 			w.advance(30 * time.Minute)
 			w.says("late", "你好")
 			wantEqual(t, "group", w.session("late").GroupID, w.group.ID)
 		})
-		t.Run("row 3 · a key that leads nowhere changes no route", func(t *testing.T) {
+		w.run(t, "row 3 · a key that leads nowhere changes no route", func(t *testing.T) {
 			w.does("lost", platform.MenuClick{Event: "CLICK", Key: "after"})
 			wantEqual(t, "answer", words(w.does("lost", platform.MenuClick{Event: "CLICK", Key: "news"})), invite)
 			w.says("lost", "你好")
 			wantEqual(t, "group", w.session("lost").GroupID, after.ID)
 		})
-		t.Run("row 3 · an open session stays as it is, and its holder is not interrupted", func(t *testing.T) {
+		w.run(t, "row 3 · an open session stays as it is, and its holder is not interrupted", func(t *testing.T) {
 			mei := w.hire("mei", models.RoleAgent, 5, w.group)
 			s := w.served(mei, "busy", "你好")
 			wantEqual(t, "answer", words(w.does("busy", platform.MenuClick{Event: "CLICK", Key: "after"})), "")
@@ -238,13 +238,13 @@ func TestRow3EventsOpenNothing(t *testing.T) {
 			wantEqual(t, "unread", now.Unread, s.Unread)
 			wantEqual(t, "group", now.GroupID, w.group.ID)
 		})
-		t.Run("row 3 · whoever comes back follows again", func(t *testing.T) {
+		w.run(t, "row 3 · whoever comes back follows again", func(t *testing.T) {
 			w.does("back", platform.Unfollow{})
 			wantEqual(t, "follows", w.place("back").Follows, false)
 			w.does("back", platform.Follow{})
 			wantEqual(t, "follows", w.place("back").Follows, true)
 		})
-		t.Run("P-12.8 · VIEW is a line, a position is not stored", func(t *testing.T) {
+		w.run(t, "P-12.8 · VIEW is a line, a position is not stored", func(t *testing.T) {
 			w.does("seen", platform.MenuView{Event: "VIEW", Key: "https://example.com"})
 			w.does("seen", platform.Position{Lat: 30, Lng: 120})
 			w.does("seen", platform.OtherEvent{Event: "TEMPLATESENDJOBFINISH"})
@@ -258,21 +258,21 @@ func TestRow4MenuMessageClickGivesAMinute(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		mei := w.hire("mei", models.RoleAgent, 5, w.group)
 		click := platform.Text{Text: "满意", MenuID: "101"}
-		t.Run("row 4 · without a session it opens none", func(t *testing.T) {
+		w.run(t, "row 4 · without a session it opens none", func(t *testing.T) {
 			wantEqual(t, "answer", words(w.does("anna", click)), "")
 			wantEqual(t, "sessions", w.sessions("anna"), 0)
 			wantList(t, "grants", w.grants("anna"), "menu 3 1m0s")
 			wantList(t, "timeline", w.timeline("anna"), "system choice")
 			wantEqual(t, "detail", w.messages("anna")[0].Data, `{"id":"101","text":"满意"}`)
 		})
-		t.Run("row 4 · a closed session does not reopen", func(t *testing.T) {
+		w.run(t, "row 4 · a closed session does not reopen", func(t *testing.T) {
 			w.served(mei, "bert", "你好")
 			w.end("bert", models.ClosedByAgent)
 			w.does("bert", click)
 			wantEqual(t, "state", w.session("bert").State, models.Closed)
 			wantEqual(t, "sessions", w.sessions("bert"), 1)
 		})
-		t.Run("row 4 · an open session is not woken and its window not refilled", func(t *testing.T) {
+		w.run(t, "row 4 · an open session is not woken and its window not refilled", func(t *testing.T) {
 			s := w.served(mei, "cleo", "你好")
 			w.advance(time.Hour)
 			w.does("cleo", click)
@@ -300,14 +300,14 @@ func TestRow5BlockedCustomersOpenNothing(t *testing.T) {
 			}
 			return n
 		}
-		t.Run("row 5 · stored up to the cap, answered success", func(t *testing.T) {
+		w.run(t, "row 5 · stored up to the cap, answered success", func(t *testing.T) {
 			for i := range 5 {
 				wantEqual(t, "answer", words(w.says("anna", fmt.Sprint("骂人的话 ", i))), "")
 			}
 			wantEqual(t, "kept", kept(), 3)
 			wantEqual(t, "sessions", w.sessions("anna"), 0)
 		})
-		t.Run("row 5 · clicks are not answered either, and make no room", func(t *testing.T) {
+		w.run(t, "row 5 · clicks are not answered either, and make no room", func(t *testing.T) {
 			for range 6 {
 				wantEqual(t, "answer", words(w.does("anna", platform.MenuClick{Event: "CLICK", Key: "x"})), "")
 				w.does("anna", platform.Text{Text: "满意", MenuID: "1"})
@@ -316,12 +316,12 @@ func TestRow5BlockedCustomersOpenNothing(t *testing.T) {
 			wantEqual(t, "kept", kept(), 3)
 			wantList(t, "grants", w.grants("anna"), grants...)
 		})
-		t.Run("row 5 · each push is marked all the same", func(t *testing.T) {
+		w.run(t, "row 5 · each push is marked all the same", func(t *testing.T) {
 			in := w.push("anna", platform.Text{Text: "又来"})
 			w.receive(in)
 			wantEqual(t, "repeated", w.receive(in).Repeated, true)
 		})
-		t.Run("row 5 · when the block ends, the next message opens a session", func(t *testing.T) {
+		w.run(t, "row 5 · when the block ends, the next message opens a session", func(t *testing.T) {
 			end := w.clock.Now().Add(time.Hour)
 			w.exec("UPDATE customers SET blocked_until = ?", end)
 			w.says("anna", "一")
@@ -335,7 +335,7 @@ func TestRow5BlockedCustomersOpenNothing(t *testing.T) {
 
 func TestRow12TypedMessageJoinsTheOpenSession(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
-		t.Run("row 12 · waiting: appended, the arrival stays", func(t *testing.T) {
+		w.run(t, "row 12 · waiting: appended, the arrival stays", func(t *testing.T) {
 			w.says("anna", "你好")
 			first := w.session("anna")
 			w.advance(time.Minute)
@@ -350,7 +350,7 @@ func TestRow12TypedMessageJoinsTheOpenSession(t *testing.T) {
 			wantList(t, "grants", w.grants("anna"), "message 5 47h59m0s")
 			wantList(t, "events", w.told(before), models.EventMessage)
 		})
-		t.Run("row 12 · active: to the holder, weight 1 again", func(t *testing.T) {
+		w.run(t, "row 12 · active: to the holder, weight 1 again", func(t *testing.T) {
 			mei := w.hire("mei", models.RoleAgent, 5, w.group)
 			s := w.served(mei, "bert", "你好")
 			w.advance(11 * time.Minute)
@@ -376,7 +376,7 @@ func TestRow14UnfollowCloses(t *testing.T) {
 		w.says("bert", "你好")
 		s := w.session("anna")
 		wantEqual(t, "holder", holder(s), mei.ID)
-		t.Run("row 14 · an active session: closed, grants dropped, the slot is free at once", func(t *testing.T) {
+		w.run(t, "row 14 · an active session: closed, grants dropped, the slot is free at once", func(t *testing.T) {
 			wantEqual(t, "answer", words(w.does("anna", platform.Unfollow{})), "")
 			now := w.session("anna")
 			wantEqual(t, "state", now.State, models.Closed)
@@ -387,12 +387,12 @@ func TestRow14UnfollowCloses(t *testing.T) {
 			wantList(t, "hops", w.hops(s.ID), fmt.Sprintf("1 agent %d unfollowed", mei.ID))
 			wantEqual(t, "holder of the next", holder(w.session("bert")), mei.ID)
 		})
-		t.Run("row 14 · a waiting one leaves the queue", func(t *testing.T) {
+		w.run(t, "row 14 · a waiting one leaves the queue", func(t *testing.T) {
 			w.says("cleo", "你好")
 			w.does("cleo", platform.Unfollow{})
 			wantEqual(t, "state", w.session("cleo").State, models.Closed)
 		})
-		t.Run("row 14 · and without one only the grants go", func(t *testing.T) {
+		w.run(t, "row 14 · and without one only the grants go", func(t *testing.T) {
 			w.does("dora", platform.Follow{})
 			w.does("dora", platform.Unfollow{})
 			wantEqual(t, "grants", len(w.grants("dora")), 0)
@@ -417,7 +417,7 @@ func TestRow34TheSamePushAgain(t *testing.T) {
 				}
 			}
 		}
-		t.Run("row 34 · nothing twice, the same words while they are true", func(t *testing.T) {
+		w.run(t, "row 34 · nothing twice, the same words while they are true", func(t *testing.T) {
 			in := w.push("anna", platform.Text{Text: "你好"})
 			first := w.receive(in)
 			w.advance(5 * time.Second)
@@ -425,36 +425,36 @@ func TestRow34TheSamePushAgain(t *testing.T) {
 			wantEqual(t, "message with the words", w.receive(in).MessageID, first.MessageID)
 			wantEqual(t, "unread", w.session("anna").Unread, 1)
 		})
-		t.Run("row 34 · success once the place has changed", func(t *testing.T) {
+		w.run(t, "row 34 · success once the place has changed", func(t *testing.T) {
 			in := w.push("bert", platform.Text{Text: "你好"})
 			w.receive(in)
 			again(t, in, notice("notice.ahead", map[string]any{"ahead": 1}))
 			w.must(w.desk.Claim(w.ctx, w.viewer(mei), w.session("anna").ID))
 			again(t, in, "")
 		})
-		t.Run("row 34 · success once somebody serves", func(t *testing.T) {
+		w.run(t, "row 34 · success once somebody serves", func(t *testing.T) {
 			in := w.push("cleo", platform.Text{Text: "你好"})
 			w.receive(in)
 			w.must(w.desk.Claim(w.ctx, w.viewer(mei), w.session("cleo").ID))
 			again(t, in, "")
 		})
-		t.Run("row 34 · success once it is over", func(t *testing.T) {
+		w.run(t, "row 34 · success once it is over", func(t *testing.T) {
 			in := w.push("dora", platform.Text{Text: "你好"})
 			w.receive(in)
 			w.end("dora", models.ClosedLeft)
 			again(t, in, "")
 		})
-		t.Run("row 34 · a message without words stays without", func(t *testing.T) {
+		w.run(t, "row 34 · a message without words stays without", func(t *testing.T) {
 			in := w.push("cleo", platform.Text{Text: "在吗"})
 			w.receive(in)
 			again(t, in, "")
 		})
-		t.Run("row 34 · a click is invited again", func(t *testing.T) {
+		w.run(t, "row 34 · a click is invited again", func(t *testing.T) {
 			in := w.push("emil", platform.MenuClick{Event: "CLICK", Key: "x"})
 			w.receive(in)
 			again(t, in, notice("notice.please_type", nil))
 		})
-		t.Run("P-4.2 · but not when somebody serves meanwhile", func(t *testing.T) {
+		w.run(t, "P-4.2 · but not when somebody serves meanwhile", func(t *testing.T) {
 			for _, who := range []string{"emil", "fred"} { // emil clicked before he had a session, fred while he waited
 				if who == "fred" {
 					w.says(who, "你好")
@@ -468,7 +468,7 @@ func TestRow34TheSamePushAgain(t *testing.T) {
 				again(t, in, "")
 			}
 		})
-		t.Run("row 34 · an unfollow closes once", func(t *testing.T) {
+		w.run(t, "row 34 · an unfollow closes once", func(t *testing.T) {
 			in := w.push("cleo", platform.Unfollow{})
 			w.receive(in)
 			w.does("cleo", platform.Follow{})
@@ -476,7 +476,7 @@ func TestRow34TheSamePushAgain(t *testing.T) {
 			again(t, in, "")
 			wantEqual(t, "state", w.session("cleo").State, models.Waiting)
 		})
-		t.Run("row 34 · keys are unique within a channel only", func(t *testing.T) {
+		w.run(t, "row 34 · keys are unique within a channel only", func(t *testing.T) {
 			other := w.channel
 			other.ID, other.UID, other.Key = 0, "uid-2", "key-2"
 			w.must(w.store.CreateChannel(w.ctx, &other))
@@ -582,18 +582,18 @@ func TestP27QueueLimit(t *testing.T) {
 		w.channel.DefaultGroupID = small.ID
 		w.says("anna", "你好")
 		w.says("bert", "你好")
-		t.Run("P-2.7 · full: said, stored, not queued", func(t *testing.T) {
+		w.run(t, "P-2.7 · full: said, stored, not queued", func(t *testing.T) {
 			full := notice("notice.queue_full", nil)
 			wantEqual(t, "answer", words(w.says("cleo", "你好")), full)
 			wantEqual(t, "sessions", w.sessions("cleo"), 0)
 			wantList(t, "timeline", w.timeline("cleo"), "in text 你好", "out text "+full+" (sending)")
 			wantList(t, "grants", w.grants("cleo"), "message 5 47h59m0s")
 		})
-		t.Run("P-2.7 · who is in already may go on", func(t *testing.T) {
+		w.run(t, "P-2.7 · who is in already may go on", func(t *testing.T) {
 			w.says("anna", "在吗")
 			wantEqual(t, "unread", w.session("anna").Unread, 2)
 		})
-		t.Run("P-2.7 · and the next is queued when one has left", func(t *testing.T) {
+		w.run(t, "P-2.7 · and the next is queued when one has left", func(t *testing.T) {
 			w.does("bert", platform.Unfollow{})
 			w.says("cleo", "你好")
 			wantEqual(t, "state", w.session("cleo").State, models.Waiting)
@@ -614,7 +614,7 @@ func TestP13StickyGroup(t *testing.T) {
 			{"P-1.3 · served less than 7 days ago: the same group", 7*24*time.Hour - time.Millisecond, after.ID},
 			{"P-1.3 · after 7 days the default group", 7 * 24 * time.Hour, w.group.ID},
 		} {
-			t.Run(tt.name, func(t *testing.T) {
+			w.run(t, tt.name, func(t *testing.T) {
 				who := fmt.Sprintf("open-%d", i)
 				w.does(who, platform.Scan{Scene: "after"})
 				w.served(mei, who, "你好")
@@ -624,7 +624,7 @@ func TestP13StickyGroup(t *testing.T) {
 				wantEqual(t, "group", w.session(who).GroupID, tt.want)
 			})
 		}
-		t.Run("P-1.3 · who was never served has no group", func(t *testing.T) {
+		w.run(t, "P-1.3 · who was never served has no group", func(t *testing.T) {
 			w.does("left", platform.Scan{Scene: "after"})
 			w.says("left", "你好")
 			w.end("left", models.ClosedLeft)
@@ -670,7 +670,7 @@ func TestP12cTimesOfThePlatform(t *testing.T) {
 			{"P-1.2c · so is none at all", time.Time{}, noon, noon},
 		}
 		for i, tt := range tests {
-			t.Run(tt.name, func(t *testing.T) {
+			w.run(t, tt.name, func(t *testing.T) {
 				who := fmt.Sprintf("open-%d", i)
 				in := w.push(who, platform.Text{Text: "你好"})
 				in.At = tt.at
@@ -709,7 +709,7 @@ func TestContentsOfEveryKind(t *testing.T) {
 	}
 	each(t, func(t *testing.T, w *world) {
 		for i, tt := range tests {
-			t.Run(tt.name, func(t *testing.T) {
+			w.run(t, tt.name, func(t *testing.T) {
 				who := fmt.Sprintf("open-%d", i)
 				w.does(who, tt.what)
 				m, s := w.messages(who)[0], w.session(who)
@@ -721,13 +721,13 @@ func TestContentsOfEveryKind(t *testing.T) {
 				wantEqual(t, "last text", s.LastText, tt.text)
 			})
 		}
-		t.Run("P-5.1 · raw bytes that are no text", func(t *testing.T) {
+		w.run(t, "P-5.1 · raw bytes that are no text", func(t *testing.T) {
 			in := w.push("raw", platform.Unknown{MsgType: "x"})
 			in.Raw = []byte("a\xff\x00b")
 			w.receive(in)
 			wantEqual(t, "data", w.messages("raw")[0].Data, `{"raw":"a�\u0000b","type":"x"}`)
 		})
-		t.Run("P-5.1 · a long text on one line of the list", func(t *testing.T) {
+		w.run(t, "P-5.1 · a long text on one line of the list", func(t *testing.T) {
 			w.says("long", strings.Repeat("很长\n", 60))
 			wantEqual(t, "last text", w.session("long").LastText, strings.Repeat("很长 ", 26)+"很…")
 		})
@@ -741,7 +741,7 @@ func TestP42AnsweredOrNot(t *testing.T) {
 			w.must(err)
 			return m
 		}
-		t.Run("P-4.2 · written in time: sent, and free", func(t *testing.T) {
+		w.run(t, "P-4.2 · written in time: sent, and free", func(t *testing.T) {
 			got := w.says("anna", "你好")
 			w.advance(time.Second)
 			before := w.cursor()
@@ -757,7 +757,7 @@ func TestP42AnsweredOrNot(t *testing.T) {
 				t.Errorf("a passive text stopped the customer's clock: %v", since) // P-2.9
 			}
 		})
-		t.Run("P-4.2 · too late: unknown, until a repetition fetches it", func(t *testing.T) {
+		w.run(t, "P-4.2 · too late: unknown, until a repetition fetches it", func(t *testing.T) {
 			in := w.push("bert", platform.Text{Text: "你好"})
 			got := w.receive(in)
 			w.must(w.desk.Answered(w.ctx, got.MessageID, false))
@@ -766,12 +766,12 @@ func TestP42AnsweredOrNot(t *testing.T) {
 			w.must(w.desk.Answered(w.ctx, again.MessageID, true))
 			wantEqual(t, "state", state(got.MessageID).State, models.Sent)
 		})
-		t.Run("P-4.2 · without a session", func(t *testing.T) {
+		w.run(t, "P-4.2 · without a session", func(t *testing.T) {
 			got := w.does("cleo", platform.MenuClick{Event: "CLICK", Key: "x"})
 			w.must(w.desk.Answered(w.ctx, got.MessageID, true))
 			wantEqual(t, "state", state(got.MessageID).State, models.Sent)
 		})
-		t.Run("P-4.2 · of nothing", func(t *testing.T) {
+		w.run(t, "P-4.2 · of nothing", func(t *testing.T) {
 			if err := w.desk.Answered(w.ctx, 1<<40, true); !errors.Is(err, models.ErrNotFound) {
 				t.Errorf("got %v", err)
 			}

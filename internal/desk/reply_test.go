@@ -57,7 +57,7 @@ func TestReplyIsStoredAndQueuedAtOnce(t *testing.T) {
 		s := w.served(mei, "anna", "请问怎么退货？")
 		w.must(w.store.CreateAccount(w.ctx, &models.Account{ChannelID: w.channel.ID, Account: "mei@kefu", Nick: "小美", AgentID: &mei.ID, CreatedAt: noon}))
 		w.advance(time.Minute)
-		t.Run("P-5.3 · queued, with its outbox row and its event", func(t *testing.T) {
+		w.run(t, "P-5.3 · queued, with its outbox row and its event", func(t *testing.T) {
 			before := w.cursor()
 			stored, err := w.desk.Reply(w.ctx, v, Reply{SessionID: s.ID, Text: "\r\n　您好\r\n请稍等 \x00\n"})
 			w.must(err)
@@ -79,13 +79,13 @@ func TestReplyIsStoredAndQueuedAtOnce(t *testing.T) {
 				t.Error("the customer's clock stops before anything was sent") // P-2.9
 			}
 		})
-		t.Run("P-2.9 · the clock stops when it is sent", func(t *testing.T) {
+		w.run(t, "P-2.9 · the clock stops when it is sent", func(t *testing.T) {
 			w.outcome(w.message(w.outbox()[0]), models.Sent)
 			if since := w.session("anna").UnansweredSince; since != nil {
 				t.Errorf("still unanswered since %v", since)
 			}
 		})
-		t.Run("P-5.2 · too long for one message: parts, in order", func(t *testing.T) {
+		w.run(t, "P-5.2 · too long for one message: parts, in order", func(t *testing.T) {
 			stored, err := w.desk.Reply(w.ctx, v, Reply{SessionID: s.ID, Key: "long", Text: strings.Repeat("很", 1500)})
 			w.must(err)
 			wantEqual(t, "parts", len(stored), 3)
@@ -101,7 +101,7 @@ func TestReplyIsStoredAndQueuedAtOnce(t *testing.T) {
 			wantEqual(t, "text", text, strings.Repeat("很", 1500))
 			wantList(t, "outbox", w.outbox(), ids...)
 		})
-		t.Run("P-9 · without a usable account there is no face", func(t *testing.T) {
+		w.run(t, "P-9 · without a usable account there is no face", func(t *testing.T) {
 			w.must(w.store.BreakAccount(w.ctx, w.channel.ID, "mei@kefu", w.clock.Now()))
 			stored, err := w.desk.Reply(w.ctx, v, Reply{SessionID: s.ID, Text: "您好"})
 			w.must(err)
@@ -118,7 +118,7 @@ func TestReplyWithAKeyIsStoredOnce(t *testing.T) {
 		first, err := w.desk.Reply(w.ctx, w.viewer(mei), Reply{SessionID: s.ID, Key: "k1", Text: long})
 		w.must(err)
 		before := w.stored()
-		t.Run("the same form again changes nothing and answers the same", func(t *testing.T) {
+		w.run(t, "the same form again changes nothing and answers the same", func(t *testing.T) {
 			again, err := w.desk.Reply(w.ctx, w.viewer(mei), Reply{SessionID: s.ID, Key: "k1", Text: long})
 			w.must(err)
 			wantEqual(t, "messages", len(again), 3)
@@ -126,7 +126,7 @@ func TestReplyWithAKeyIsStoredOnce(t *testing.T) {
 				wantEqual(t, "message", again[i].ID, first[i].ID)
 			}
 		})
-		t.Run("even when the session was closed meanwhile", func(t *testing.T) {
+		w.run(t, "even when the session was closed meanwhile", func(t *testing.T) {
 			w.end("anna", models.ClosedByAgent)
 			again, err := w.desk.Reply(w.ctx, w.viewer(mei), Reply{SessionID: s.ID, Key: "k1", Text: long})
 			w.must(err)
@@ -134,7 +134,7 @@ func TestReplyWithAKeyIsStoredOnce(t *testing.T) {
 			wantEqual(t, "stored", w.stored()["messages"], before["messages"])
 			wantEqual(t, "queued", w.stored()["outbox"], before["outbox"])
 		})
-		t.Run("a key is an agent's own", func(t *testing.T) {
+		w.run(t, "a key is an agent's own", func(t *testing.T) {
 			s := w.served(mei, "bert", "你好")
 			one, err := w.desk.Reply(w.ctx, w.viewer(mei), Reply{SessionID: s.ID, Key: "k2", Text: "您好"})
 			w.must(err)
@@ -144,7 +144,7 @@ func TestReplyWithAKeyIsStoredOnce(t *testing.T) {
 				t.Error("a colleague's reply was swallowed")
 			}
 		})
-		t.Run("without a key each is a message of its own", func(t *testing.T) {
+		w.run(t, "without a key each is a message of its own", func(t *testing.T) {
 			id := w.session("bert").ID
 			one, err := w.desk.Reply(w.ctx, w.viewer(mei), Reply{SessionID: id, Text: "您好"})
 			w.must(err)
@@ -154,7 +154,7 @@ func TestReplyWithAKeyIsStoredOnce(t *testing.T) {
 				t.Error("the second was swallowed")
 			}
 		})
-		t.Run("a note with a key is one note", func(t *testing.T) {
+		w.run(t, "a note with a key is one note", func(t *testing.T) {
 			r := Reply{SessionID: w.session("bert").ID, Key: "n1", Text: "客户很急"}
 			one, err := w.desk.Note(w.ctx, w.viewer(mei), r)
 			w.must(err)
@@ -238,7 +238,7 @@ func TestReplyRefused(t *testing.T) {
 			{"led by somebody else", far, active, "您好", Forbidden, "refusal.not_yours"},
 		}
 		for _, tt := range tests {
-			t.Run("refused · "+tt.name, func(t *testing.T) {
+			w.run(t, "refused · "+tt.name, func(t *testing.T) {
 				_, err := w.desk.Reply(w.ctx, w.viewer(tt.who), Reply{SessionID: tt.s.ID, Text: tt.text, Key: "k"})
 				r, ok := errors.AsType[*Refusal](err)
 				if !ok || r.Kind != tt.kind || string(r.Key) != tt.key {
@@ -246,22 +246,22 @@ func TestReplyRefused(t *testing.T) {
 				}
 			})
 		}
-		t.Run("refused · nothing of it was stored", func(t *testing.T) {
+		w.run(t, "refused · nothing of it was stored", func(t *testing.T) {
 			for table, n := range w.stored() {
 				wantEqual(t, "rows of "+table, n, before[table])
 			}
 			wantEqual(t, "deliveries woken", w.woken.Load(), 0)
 		})
-		t.Run("P-4.1 · as many as are left: accepted whole", func(t *testing.T) {
+		w.run(t, "P-4.1 · as many as are left: accepted whole", func(t *testing.T) {
 			stored, err := w.desk.Reply(w.ctx, w.viewer(mei), Reply{SessionID: active.ID, Text: strings.Repeat("a", 5*2048)})
 			w.must(err)
 			wantEqual(t, "parts", len(stored), 5)
 		})
-		t.Run("P-4.1 · one message may be tried with none left", func(t *testing.T) {
+		w.run(t, "P-4.1 · one message may be tried with none left", func(t *testing.T) {
 			_, err := w.desk.Reply(w.ctx, w.viewer(mei), Reply{SessionID: active.ID, Text: "还在吗"})
 			w.must(err)
 		})
-		t.Run("who leads the group may", func(t *testing.T) {
+		w.run(t, "who leads the group may", func(t *testing.T) {
 			_, err := w.desk.Reply(w.ctx, w.viewer(lin), Reply{SessionID: active.ID, Text: "您好"})
 			w.must(err)
 			wantEqual(t, "holder", holder(w.session("anna")), mei.ID)
@@ -277,7 +277,7 @@ func TestNoteIsNeverSent(t *testing.T) {
 		s := w.served(mei, "anna", "你好")
 		was := w.session("anna")
 		before := w.cursor()
-		t.Run("P-5.4 · seen by colleagues, never queued", func(t *testing.T) {
+		w.run(t, "P-5.4 · seen by colleagues, never queued", func(t *testing.T) {
 			m, err := w.desk.Note(w.ctx, w.viewer(zhou), Reply{SessionID: s.ID, Text: " 客户很急 \n"})
 			w.must(err)
 			stored := w.message(m.ID)
@@ -286,13 +286,13 @@ func TestNoteIsNeverSent(t *testing.T) {
 			wantEqual(t, "deliveries woken", w.woken.Load(), 0)
 			wantList(t, "events", w.told(before), models.EventMessage)
 		})
-		t.Run("P-2.9 · the customer's clock goes on", func(t *testing.T) {
+		w.run(t, "P-2.9 · the customer's clock goes on", func(t *testing.T) {
 			now := w.session("anna")
 			wantEqual(t, "last word", now.LastText, was.LastText)
 			wantEqual(t, "unanswered since", *now.UnansweredSince, *was.UnansweredSince)
 			wantEqual(t, "unread", now.Unread, was.Unread)
 		})
-		t.Run("refused to who may not see the session", func(t *testing.T) {
+		w.run(t, "refused to who may not see the session", func(t *testing.T) {
 			_, err := w.desk.Note(w.ctx, w.viewer(far), Reply{SessionID: s.ID, Text: "嗯"})
 			wantRefusal(t, err, Forbidden, "refusal.not_visible")
 			_, err = w.desk.Note(w.ctx, w.viewer(mei), Reply{SessionID: s.ID, Text: " "})
@@ -314,12 +314,12 @@ func TestResend(t *testing.T) {
 			return stored[0]
 		}
 		for _, state := range []models.MessageState{models.Queued, models.Sending, models.Sent, models.Withdrawn} {
-			t.Run("P-5.4 · refused when it is "+string(state), func(t *testing.T) {
+			w.run(t, "P-5.4 · refused when it is "+string(state), func(t *testing.T) {
 				wantRefusal(t, w.desk.Resend(w.ctx, v, s.ID, reply(state).ID), Conflict, "refusal.not_failed")
 			})
 		}
 		for _, state := range []models.MessageState{models.FailedState, models.UnknownState} {
-			t.Run("P-5.4 · once more when it is "+string(state), func(t *testing.T) {
+			w.run(t, "P-5.4 · once more when it is "+string(state), func(t *testing.T) {
 				old := reply(state)
 				before := len(w.outbox())
 				w.must(w.desk.Resend(w.ctx, v, s.ID, old.ID))
@@ -332,7 +332,7 @@ func TestResend(t *testing.T) {
 				wantEqual(t, "state of the old one", w.message(old.ID).State, state)
 			})
 		}
-		t.Run("P-5.4 · and once more when that failed too", func(t *testing.T) {
+		w.run(t, "P-5.4 · and once more when that failed too", func(t *testing.T) {
 			old := reply(models.FailedState)
 			w.must(w.desk.Resend(w.ctx, v, s.ID, old.ID))
 			queued := w.outbox()
@@ -343,7 +343,7 @@ func TestResend(t *testing.T) {
 			wantEqual(t, "resend of", *w.message(queued[len(queued)-1]).ResendOf, second.ID)
 		})
 		old := reply(models.FailedState)
-		t.Run("P-5.4 · not a colleague's, not another session's, not what is no reply", func(t *testing.T) {
+		w.run(t, "P-5.4 · not a colleague's, not another session's, not what is no reply", func(t *testing.T) {
 			wantRefusal(t, w.desk.Resend(w.ctx, w.viewer(zhou), s.ID, old.ID), Forbidden, "refusal.not_yours")
 			bert := w.served(mei, "bert", "你好")
 			for _, id := range []int64{old.ID, 1 << 40} {
@@ -357,7 +357,7 @@ func TestResend(t *testing.T) {
 				}
 			}
 		})
-		t.Run("P-5.4 · not after the end", func(t *testing.T) {
+		w.run(t, "P-5.4 · not after the end", func(t *testing.T) {
 			w.end("anna", models.ClosedByAgent)
 			wantRefusal(t, w.desk.Resend(w.ctx, v, s.ID, old.ID), Conflict, "refusal.closed_reply")
 		})
@@ -374,20 +374,20 @@ func TestWithdrawAndLetOthersPass(t *testing.T) {
 			w.must(err)
 			ids = append(ids, stored[0].ID)
 		}
-		t.Run("the first lets the others pass", func(t *testing.T) {
+		w.run(t, "the first lets the others pass", func(t *testing.T) {
 			before := w.cursor()
 			w.must(w.desk.LetOthersPass(w.ctx, v, s.ID, ids[0]))
 			wantList(t, "order", w.outbox(), ids[1], ids[2], ids[3], ids[0])
 			wantList(t, "events", w.told(before), models.EventMessage)
 		})
-		t.Run("one is withdrawn", func(t *testing.T) {
+		w.run(t, "one is withdrawn", func(t *testing.T) {
 			before := w.cursor()
 			w.must(w.desk.Withdraw(w.ctx, v, s.ID, ids[2]))
 			wantList(t, "order", w.outbox(), ids[1], ids[3], ids[0])
 			wantEqual(t, "state", w.message(ids[2]).State, models.Withdrawn)
 			wantList(t, "events", w.told(before), models.EventMessage)
 		})
-		t.Run("what the customer waits for is not answered by it", func(t *testing.T) {
+		w.run(t, "what the customer waits for is not answered by it", func(t *testing.T) {
 			w.must(w.desk.Withdraw(w.ctx, v, s.ID, ids[3]))
 			now := w.session("anna")
 			wantEqual(t, "state in the list", now.LastState, models.Withdrawn)
@@ -395,22 +395,22 @@ func TestWithdrawAndLetOthersPass(t *testing.T) {
 				t.Error("the customer's clock stopped")
 			}
 		})
-		t.Run("a colleague may neither", func(t *testing.T) {
+		w.run(t, "a colleague may neither", func(t *testing.T) {
 			wantRefusal(t, w.desk.Withdraw(w.ctx, w.viewer(zhou), s.ID, ids[1]), Forbidden, "refusal.not_yours")
 			wantRefusal(t, w.desk.LetOthersPass(w.ctx, w.viewer(zhou), s.ID, ids[1]), Forbidden, "refusal.not_yours")
 		})
-		t.Run("what is on its way cannot be taken back", func(t *testing.T) {
+		w.run(t, "what is on its way cannot be taken back", func(t *testing.T) {
 			w.exec("UPDATE outbox SET lease_owner = 'a', lease_until = ? WHERE message_id = ?", w.clock.Now().Add(time.Minute), ids[1])
 			wantRefusal(t, w.desk.Withdraw(w.ctx, v, s.ID, ids[1]), Conflict, "refusal.on_its_way")
 			wantRefusal(t, w.desk.LetOthersPass(w.ctx, v, s.ID, ids[1]), Conflict, "refusal.on_its_way")
 			wantEqual(t, "state", w.message(ids[1]).State, models.Queued)
 		})
-		t.Run("nor what has gone", func(t *testing.T) {
+		w.run(t, "nor what has gone", func(t *testing.T) {
 			w.outcome(w.message(ids[0]), models.Sent)
 			wantRefusal(t, w.desk.Withdraw(w.ctx, v, s.ID, ids[0]), Conflict, "refusal.on_its_way")
 			wantEqual(t, "state", w.message(ids[0]).State, models.Sent)
 		})
-		t.Run("part k+1 never goes before part k", func(t *testing.T) {
+		w.run(t, "part k+1 never goes before part k", func(t *testing.T) {
 			w.exec("DELETE FROM outbox")
 			long, err := w.desk.Reply(w.ctx, v, Reply{SessionID: s.ID, Text: strings.Repeat("很", 1500)})
 			w.must(err)

@@ -70,7 +70,7 @@ func TestP41WhatIsSpent(t *testing.T) {
 			return stored[0]
 		}
 		for _, tt := range tests {
-			t.Run(fmt.Sprintf("P-4.1 · %s counts: %v", tt.state, tt.spent), func(t *testing.T) {
+			w.run(t, fmt.Sprintf("P-4.1 · %s counts: %v", tt.state, tt.spent), func(t *testing.T) {
 				who := "to-" + string(tt.state)
 				w.served(mei, who, "你好")
 				wantEqual(t, "left after the passive answer", left(who), 5) // P-4.2: free
@@ -85,13 +85,13 @@ func TestP41WhatIsSpent(t *testing.T) {
 				wantEqual(t, "left", left(who), want)
 			})
 		}
-		t.Run("P-4.1 · a note costs nothing", func(t *testing.T) {
+		w.run(t, "P-4.1 · a note costs nothing", func(t *testing.T) {
 			w.served(mei, "anna", "你好")
 			_, err := w.desk.Note(w.ctx, w.viewer(mei), Reply{SessionID: w.session("anna").ID, Text: "嗯"})
 			w.must(err)
 			wantEqual(t, "left", left("anna"), 5)
 		})
-		t.Run("P-4.1 · the next typed message refills", func(t *testing.T) {
+		w.run(t, "P-4.1 · the next typed message refills", func(t *testing.T) {
 			w.outcome(reply("anna"), models.Sent)
 			w.outcome(reply("anna"), models.Sent)
 			wantEqual(t, "left", left("anna"), 3)
@@ -99,7 +99,7 @@ func TestP41WhatIsSpent(t *testing.T) {
 			w.says("anna", "好")
 			wantEqual(t, "left", left("anna"), 5)
 		})
-		t.Run("P-4.1 · what waits to be sent is spent from the new grant", func(t *testing.T) {
+		w.run(t, "P-4.1 · what waits to be sent is spent from the new grant", func(t *testing.T) {
 			m := reply("anna")
 			w.advance(time.Minute)
 			w.says("anna", "在吗")
@@ -108,7 +108,7 @@ func TestP41WhatIsSpent(t *testing.T) {
 			w.outcome(m, models.Sent)
 			wantEqual(t, "left once it is sent", left("anna"), 4)
 		})
-		t.Run("P-4.1 · a duplicate grants nothing", func(t *testing.T) {
+		w.run(t, "P-4.1 · a duplicate grants nothing", func(t *testing.T) {
 			in := w.push("bert", platform.Text{Text: "你好"})
 			w.receive(in)
 			w.must(w.desk.Claim(w.ctx, w.viewer(mei), w.session("bert").ID))
@@ -118,7 +118,7 @@ func TestP41WhatIsSpent(t *testing.T) {
 			w.receive(in)
 			wantEqual(t, "left", left("bert"), 4)
 		})
-		t.Run("P-1.2c · an older message that arrives late grants nothing", func(t *testing.T) {
+		w.run(t, "P-1.2c · an older message that arrives late grants nothing", func(t *testing.T) {
 			late := w.push("bert", platform.Text{Text: "早先的"})
 			late.At = w.clock.Now().Add(-time.Hour)
 			grants := w.grants("bert")
@@ -126,7 +126,7 @@ func TestP41WhatIsSpent(t *testing.T) {
 			wantList(t, "grants", w.grants("bert"), grants...)
 			wantEqual(t, "left", left("bert"), 4)
 		})
-		t.Run("P-4.1 · the platform's clock a little ahead does not make sends free", func(t *testing.T) {
+		w.run(t, "P-4.1 · the platform's clock a little ahead does not make sends free", func(t *testing.T) {
 			in := w.push("cleo", platform.Text{Text: "你好"})
 			in.At = w.clock.Now().Add(30 * time.Second)
 			w.receive(in)
@@ -134,14 +134,14 @@ func TestP41WhatIsSpent(t *testing.T) {
 			reply("cleo")
 			wantEqual(t, "left", left("cleo"), 4)
 		})
-		t.Run("P-4.1 · the window ends a minute early", func(t *testing.T) {
+		w.run(t, "P-4.1 · the window ends a minute early", func(t *testing.T) {
 			w.says("dora", "你好")
 			w.advance(48*time.Hour - time.Minute - time.Millisecond)
 			wantEqual(t, "left", left("dora"), 5)
 			w.advance(time.Millisecond)
 			wantEqual(t, "left", left("dora"), 0)
 		})
-		t.Run("P-4.1 · nobody known", func(t *testing.T) {
+		w.run(t, "P-4.1 · nobody known", func(t *testing.T) {
 			a, err := w.desk.Allowance(w.ctx, 1<<40)
 			w.must(err)
 			wantEqual(t, "allowance", a, Allowance{})

@@ -17,7 +17,7 @@ import (
 func TestRow6TheDispatcherAssigns(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		mei := w.online("mei", 2)
-		t.Run("row 6 · a new session goes to who is free, in the same transaction", func(t *testing.T) {
+		w.run(t, "row 6 · a new session goes to who is free, in the same transaction", func(t *testing.T) {
 			w.advance(30 * time.Second)
 			before := w.cursor()
 			w.says("anna", "你好")
@@ -36,13 +36,13 @@ func TestRow6TheDispatcherAssigns(t *testing.T) {
 				t.Errorf("told as %+v", last)
 			}
 		})
-		t.Run("row 6 · not above capacity", func(t *testing.T) {
+		w.run(t, "row 6 · not above capacity", func(t *testing.T) {
 			w.says("bert", "你好")
 			w.says("cleo", "你好")
 			wantEqual(t, "holder", holder(w.session("bert")), mei.ID)
 			wantEqual(t, "state", w.session("cleo").State, models.Waiting)
 		})
-		t.Run("P-2.4 · two quiet chats make room at the next look", func(t *testing.T) {
+		w.run(t, "P-2.4 · two quiet chats make room at the next look", func(t *testing.T) {
 			w.advance(10*time.Minute + time.Millisecond)
 			w.must(w.desk.Seen(w.ctx, []int64{mei.ID}))
 			w.must(w.desk.Sweep(w.ctx))
@@ -51,7 +51,7 @@ func TestRow6TheDispatcherAssigns(t *testing.T) {
 			wantEqual(t, "line", list[len(list)-1].Data, `{"waited":600}`)
 		})
 		for _, p := range []models.Presence{models.Busy, models.Break, models.Offline} {
-			t.Run("row 6 · nothing for who is "+string(p), func(t *testing.T) {
+			w.run(t, "row 6 · nothing for who is "+string(p), func(t *testing.T) {
 				who := "to-" + string(p)
 				w.presence(mei, p)
 				w.exec("UPDATE agents SET capacity = 100")
@@ -61,12 +61,12 @@ func TestRow6TheDispatcherAssigns(t *testing.T) {
 				wantEqual(t, "holder once they are back", holder(w.session(who)), mei.ID)
 			})
 		}
-		t.Run("row 6 · nothing for who takes sessions by hand", func(t *testing.T) {
+		w.run(t, "row 6 · nothing for who takes sessions by hand", func(t *testing.T) {
 			w.byHand(mei)
 			w.says("dora", "你好")
 			wantEqual(t, "state", w.session("dora").State, models.Waiting)
 		})
-		t.Run("row 6 · nothing for who is disabled", func(t *testing.T) {
+		w.run(t, "row 6 · nothing for who is disabled", func(t *testing.T) {
 			w.exec("UPDATE agents SET auto_accept = ?, disabled_at = ?", true, w.clock.Now())
 			w.says("emil", "你好")
 			wantEqual(t, "state", w.session("emil").State, models.Waiting)
@@ -86,7 +86,7 @@ func TestRow11Claim(t *testing.T) {
 
 		w.says("anna", "你好")
 		w.advance(90 * time.Second)
-		t.Run("row 11 · a member takes it", func(t *testing.T) {
+		w.run(t, "row 11 · a member takes it", func(t *testing.T) {
 			before := w.cursor()
 			w.must(claim(mei, "anna"))
 			s := w.session("anna")
@@ -97,38 +97,38 @@ func TestRow11Claim(t *testing.T) {
 			list := w.messages("anna")
 			wantEqual(t, "line", list[len(list)-1].Kind+" "+list[len(list)-1].Data, `claimed {"waited":90}`)
 		})
-		t.Run("row 11 · pressed twice is once", func(t *testing.T) {
+		w.run(t, "row 11 · pressed twice is once", func(t *testing.T) {
 			before := w.stored()
 			w.must(claim(mei, "anna"))
 			wantEqual(t, "history", w.stored()["history"], before["history"])
 		})
 		w.says("bert", "你好")
-		t.Run("row 11 · a full agent is told so", func(t *testing.T) {
+		w.run(t, "row 11 · a full agent is told so", func(t *testing.T) {
 			r := wantRefusal(t, claim(mei, "bert"), Conflict, "refusal.full")
 			wantEqual(t, "capacity", r.Args["capacity"], any(1))
 			wantEqual(t, "state", w.session("bert").State, models.Waiting)
 		})
-		t.Run("row 11 · an agent without a slot takes nothing at all", func(t *testing.T) {
+		w.run(t, "row 11 · an agent without a slot takes nothing at all", func(t *testing.T) {
 			none := w.hire("none", models.RoleAgent, 0, w.group)
 			wantRefusal(t, claim(none, "bert"), Conflict, "refusal.full")
 		})
-		t.Run("row 11 · not from another group", func(t *testing.T) {
+		w.run(t, "row 11 · not from another group", func(t *testing.T) {
 			wantRefusal(t, claim(stranger, "bert"), Forbidden, "refusal.not_your_group")
 			wantRefusal(t, claim(chief, "bert"), Forbidden, "refusal.not_your_group")
 		})
-		t.Run("row 11 · who leads may pass their capacity, and it is written down", func(t *testing.T) {
+		w.run(t, "row 11 · who leads may pass their capacity, and it is written down", func(t *testing.T) {
 			w.must(claim(lin, "bert"))
 			w.says("cleo", "你好")
 			w.must(claim(lin, "cleo"))
 			wantList(t, "history", w.history(w.session("bert").ID), "opened", "claimed")
 			wantList(t, "history", w.history(w.session("cleo").ID), "opened", "claimed_over")
 		})
-		t.Run("row 11 · an admin takes it in any group", func(t *testing.T) {
+		w.run(t, "row 11 · an admin takes it in any group", func(t *testing.T) {
 			w.says("dora", "你好")
 			w.must(claim(root, "dora"))
 			wantEqual(t, "holder", holder(w.session("dora")), root.ID)
 		})
-		t.Run("row 35 · somebody was faster: named", func(t *testing.T) {
+		w.run(t, "row 35 · somebody was faster: named", func(t *testing.T) {
 			before := w.stored()
 			r := wantRefusal(t, claim(lin, "anna"), Conflict, "refusal.taken")
 			wantEqual(t, "winner", r.Args["name"], any("MEI"))
@@ -136,11 +136,11 @@ func TestRow11Claim(t *testing.T) {
 				t.Errorf("something was written: %v, before %v", now, before)
 			}
 		})
-		t.Run("row 35 · it is over", func(t *testing.T) {
+		w.run(t, "row 35 · it is over", func(t *testing.T) {
 			w.end("anna", models.ClosedLeft)
 			wantRefusal(t, claim(mei, "anna"), Conflict, "refusal.closed")
 		})
-		t.Run("row 35 · there never was one", func(t *testing.T) {
+		w.run(t, "row 35 · there never was one", func(t *testing.T) {
 			if err := w.desk.Claim(w.ctx, w.viewer(mei), 1<<40); !errors.Is(err, models.ErrNotFound) {
 				t.Errorf("got %v", err)
 			}
@@ -156,11 +156,11 @@ func TestRow20Close(t *testing.T) {
 		w.says("anna", "你好")
 		w.says("bert", "你好")
 		anna := w.session("anna")
-		t.Run("row 20 · only who holds it, or leads", func(t *testing.T) {
+		w.run(t, "row 20 · only who holds it, or leads", func(t *testing.T) {
 			wantRefusal(t, w.desk.Close(w.ctx, w.viewer(zhou), anna.ID), Forbidden, "refusal.not_yours")
 			wantRefusal(t, w.desk.Close(w.ctx, w.viewer(zhou), w.session("bert").ID), Forbidden, "refusal.not_yours")
 		})
-		t.Run("row 20 · closed, what is queued still goes, the slot is used at once", func(t *testing.T) {
+		w.run(t, "row 20 · closed, what is queued still goes, the slot is used at once", func(t *testing.T) {
 			_, err := w.desk.Reply(w.ctx, w.viewer(mei), Reply{SessionID: anna.ID, Text: "再见"})
 			w.must(err)
 			w.advance(30 * time.Second)
@@ -184,12 +184,12 @@ func TestRow20Close(t *testing.T) {
 			wantEqual(t, "who served last", *c.LastAgentID, mei.ID)
 			wantEqual(t, "served in", *c.LastGroupID, w.group.ID)
 		})
-		t.Run("row 20 · closed twice is once", func(t *testing.T) {
+		w.run(t, "row 20 · closed twice is once", func(t *testing.T) {
 			before := w.stored()["history"]
 			w.must(w.desk.Close(w.ctx, w.viewer(mei), anna.ID))
 			wantEqual(t, "history", w.stored()["history"], before)
 		})
-		t.Run("row 20 · by who leads: their name, not the holder's", func(t *testing.T) {
+		w.run(t, "row 20 · by who leads: their name, not the holder's", func(t *testing.T) {
 			s := w.session("bert")
 			w.must(w.desk.Close(w.ctx, w.viewer(lin), s.ID))
 			list, err := w.store.History(w.ctx, s.ID)
@@ -197,7 +197,7 @@ func TestRow20Close(t *testing.T) {
 			wantEqual(t, "closed by", *list[len(list)-1].AgentID, lin.ID)
 			wantEqual(t, "holder", *w.session("bert").AgentID, mei.ID)
 		})
-		t.Run("row 20 · a freed slot serves all of the agent's groups", func(t *testing.T) {
+		w.run(t, "row 20 · a freed slot serves all of the agent's groups", func(t *testing.T) {
 			other := w.addGroup("售后", 200, true)
 			w.must(w.store.AddMember(w.ctx, models.Membership{GroupID: other.ID, AgentID: mei.ID}))
 			w.says("cleo", "你好")
@@ -232,7 +232,7 @@ func TestP28Presence(t *testing.T) {
 		mei := w.hire("mei", models.RoleAgent, 5, w.group)
 		w.says("anna", "你好")
 		w.advance(time.Minute)
-		t.Run("P-2.2 · who comes online gets what waits at once", func(t *testing.T) {
+		w.run(t, "P-2.2 · who comes online gets what waits at once", func(t *testing.T) {
 			before := w.cursor()
 			w.presence(mei, models.Online)
 			a := w.agent(mei.ID)
@@ -242,15 +242,15 @@ func TestP28Presence(t *testing.T) {
 			wantEqual(t, "holder", holder(w.session("anna")), mei.ID)
 			wantEqual(t, "first event", w.told(before)[0], models.EventPresence)
 		})
-		t.Run("P-2.8 · going keeps what one holds", func(t *testing.T) {
+		w.run(t, "P-2.8 · going keeps what one holds", func(t *testing.T) {
 			w.presence(mei, models.Offline)
 			wantEqual(t, "holder", holder(w.session("anna")), mei.ID)
 		})
-		t.Run("P-2.8 · there are four states", func(t *testing.T) {
+		w.run(t, "P-2.8 · there are four states", func(t *testing.T) {
 			wantRefusal(t, w.desk.SetPresence(w.ctx, mei.ID, "asleep"), Invalid, "refusal.presence")
 			wantRefusal(t, w.desk.SetPresence(w.ctx, mei.ID, ""), Invalid, "refusal.presence")
 		})
-		t.Run("P-2.8 · of nobody", func(t *testing.T) {
+		w.run(t, "P-2.8 · of nobody", func(t *testing.T) {
 			if err := w.desk.SetPresence(w.ctx, 1<<40, models.Online); !errors.Is(err, models.ErrNotFound) {
 				t.Errorf("got %v", err)
 			}
@@ -315,7 +315,7 @@ func TestP25NobodyPassesTheirCapacity(t *testing.T) {
 			all.Wait()
 		}
 		for i := range 15 {
-			t.Run("P-2.5 · two claims at once", func(t *testing.T) {
+			w.run(t, "P-2.5 · two claims at once", func(t *testing.T) {
 				w.says("anna", "你好")
 				w.says("bert", "你好")
 				ids := []int64{w.session("anna").ID, w.session("bert").ID}
@@ -332,7 +332,7 @@ func TestP25NobodyPassesTheirCapacity(t *testing.T) {
 				wantEqual(t, "won", won.Load(), 1)
 				w.exec("UPDATE sessions SET state = 'closed', closed_at = opened_at, close_reason = 'left' WHERE state <> 'closed'")
 			})
-			t.Run("row 6 · two groups give at once", func(t *testing.T) {
+			w.run(t, "row 6 · two groups give at once", func(t *testing.T) {
 				w.exec("UPDATE agents SET presence = 'online', seen_at = ?", w.clock.Now())
 				first, second := fmt.Sprintf("first-%d", i), fmt.Sprintf("second-%d", i)
 				w.does(second, platform.Scan{Scene: "after"})

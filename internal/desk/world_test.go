@@ -74,6 +74,17 @@ func newWorld(t testing.TB, url string) *world {
 	return w
 }
 
+// run is t.Run, with the world's helpers failing the subtest and not the test around it.
+func (w *world) run(t *testing.T, name string, f func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		outer := w.t
+		w.t = t
+		defer func() { w.t = outer }()
+		f(t)
+	})
+}
+
 // process is one more desk over the database, as another process would be.
 func (w *world) process(store *models.Store) *Desk {
 	return New(store, w.clock, slog.New(slog.DiscardHandler), Defaults(), func() { w.woken.Add(1) })
