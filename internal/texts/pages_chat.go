@@ -84,6 +84,7 @@ var _ = add([][3]string{
 	{"page.composer.text", "内容", "Text"},
 	{"page.composer.placeholder", "回复{name}", "Reply to {name}"},
 	{"page.composer.placeholder.note", "写给同事的备注", "A note for your colleagues"},
+	{"page.composer.kept", "没有发出的内容", "What was not sent"},
 	{"page.composer.private", "只有同事能看到", "Only colleagues see this"},
 	{"page.composer.send", "发送", "Send"},
 	{"page.composer.save", "保存备注", "Save note"},

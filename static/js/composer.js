@@ -31,8 +31,10 @@ function save() {
 }
 
 function restore() {
+  const draft = JSON.parse(sessionStorage.getItem(slot(chatID())) ?? "null");
+  const kept = byId("kept"); // nothing can be written here any more: what was written can still be copied
+  if (kept && draft && !kept.value) (kept.value = draft.text), (kept.hidden = false);
   if (!form()) return;
-  const draft = JSON.parse(sessionStorage.getItem(slot(form().dataset.chat)) ?? "null");
   if (draft && !field().value) (field().value = draft.text), setMode(draft.mode);
   else setMode(mode());
 }

@@ -45,7 +45,7 @@ export function keepPlace(change) {
 export function place(message) {
   const line = byId("timeline");
   const key = message.dataset.key;
-  const mine = key && [...line.querySelectorAll("[data-key]")].find((li) => li.dataset.key === key && li.id !== message.id);
+  const mine = key ? [...line.querySelectorAll("[data-key]")].find((li) => li.dataset.key === key && li.id !== message.id) : undefined;
   const old = byId(message.id);
   if (old) mine?.remove(), morph(old, message);
   else if (mine) mine.replaceWith(message), adopt(message);
