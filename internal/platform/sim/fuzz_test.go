@@ -1,6 +1,9 @@
 package sim
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 // FuzzAnswer: whatever a server answers, the simulator says what it makes of it and does not fall over.
 func FuzzAnswer(f *testing.F) {
@@ -13,7 +16,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, app := range []App{{Mode: modeSafe, Format: formatXML}, {Mode: modeCompatible, Format: formatJSON}, {Mode: modePlain, Format: formatXML}} {
 			app.AESKey, app.Token, app.AppID = keyE, "simtoken", "wx0123456789abcdef"
-			s := &Simulator{switches: DefaultSwitches(), wechat: newWechat()}
+			s := &Simulator{switches: DefaultSwitches(), wechat: newWechat(time.Unix(1_700_000_000, 0))}
 			p := &push{app: &wechatApp{App: app}, user: &user{openid: "oSimUser0001"}}
 			if outcome, _, note := s.take(p, b, ""); outcome == outcomeInvalid && note == "" {
 				t.Errorf("%q is invalid without a reason", b)

@@ -62,7 +62,7 @@ func New(o Options) *Simulator {
 	ctx, stop := context.WithCancel(context.Background())
 	s := &Simulator{
 		clock: o.Clock, http: o.HTTP, log: o.Log, rand: o.Rand, ctx: ctx, stop: stop,
-		baseURL: o.BaseURL, fixedURL: o.BaseURL != "", switches: DefaultSwitches(), wechat: newWechat(),
+		baseURL: o.BaseURL, fixedURL: o.BaseURL != "", switches: DefaultSwitches(), wechat: newWechat(o.Clock.Now()),
 	}
 	if s.http == nil {
 		transport := http.DefaultTransport.(*http.Transport).Clone()

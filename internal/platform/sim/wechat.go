@@ -37,8 +37,10 @@ type wechat struct {
 // firstMsgID starts the 64-bit numbers of messages in the range seen in published samples (wechat.md §7.4 vector G).
 const firstMsgID = 24_000_000_000_000_000
 
-func newWechat() wechat {
-	return wechat{tokens: map[string]*token{}, media: map[string]*mediaFile{}, msgID: firstMsgID}
+// newWechat numbers messages on from the time, 1,000 a millisecond: a server that remembers what an earlier simulator sent must not
+// take the new messages for repetitions.
+func newWechat(now time.Time) wechat {
+	return wechat{tokens: map[string]*token{}, media: map[string]*mediaFile{}, msgID: firstMsgID + now.UnixMilli()*1000}
 }
 
 func (wx *wechat) reset(apps bool) {
