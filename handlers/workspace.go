@@ -163,6 +163,9 @@ func (h *Workspace) chat(c echo.Context, v desk.Viewer, r models.Row, again seen
 	}
 	p.Messages = h.thread(p.L, r, messages, p.Slot == views.SlotMine, nil)
 	p.Alert = again.alert
+	if again.text != "" && (p.Slot == views.SlotClosed || p.Slot == views.SlotWatch) {
+		p.Slot = views.SlotMine // the chat ended or changed hands meanwhile: what was written stays in the box, to be copied
+	}
 	p.Composer.Text, p.Composer.Mode, p.Composer.Key = again.text, again.mode, again.key
 	if p.Composer.Key == "" {
 		p.Composer.Key = uuid.NewString()

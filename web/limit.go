@@ -15,8 +15,10 @@ import (
 // what strangers do elsewhere, and a log-in that succeeds costs nothing.
 type attempts struct {
 	clock clock.Clock
-	mu    sync.Mutex
-	by    map[string]*attempt
+
+	mu   sync.Mutex
+	by   map[string]*attempt
+	tidy time.Time // when those of long ago were last forgotten
 }
 
 type attempt struct {
@@ -33,7 +35,7 @@ func (a *attempts) allow(username, address string) (wait int, undo func()) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	now := a.clock.Now()
-	a.tidy(now)
+	a.forget(now)
 	var taken []*rate.Reservation
 	for key, per := range map[string]struct {
 		every time.Duration
@@ -65,11 +67,13 @@ func (a *attempts) allow(username, address string) (wait int, undo func()) {
 	return wait, undo
 }
 
-// tidy forgets who has not tried for long, so that a flood of addresses does not fill the memory.
-func (a *attempts) tidy(now time.Time) {
-	if len(a.by) < 10_000 {
+// forget drops who has not tried for long, so that a flood of addresses does not fill the memory. It looks once a minute, so that
+// looking does not take the time of everybody who logs in during the flood.
+func (a *attempts) forget(now time.Time) {
+	if len(a.by) < 10_000 || now.Sub(a.tidy) < time.Minute {
 		return
 	}
+	a.tidy = now
 	for key, one := range a.by {
 		if now.Sub(one.used) > 5*time.Minute {
 			delete(a.by, key)
