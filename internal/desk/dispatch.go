@@ -92,20 +92,31 @@ func (d *Desk) decide(ctx context.Context, tx *models.Store, groupIDs []int64, n
 	if len(free) == 0 {
 		return nil
 	}
-	waiting, err := tx.WaitingOrder(ctx, free, 1000)
-	if err != nil {
-		return err
-	}
-	for _, w := range waiting {
-		if err := d.give(ctx, tx, w, members, now); err != nil {
+	for _, limit := range []int{firstWaiting, mostWaiting} {
+		waiting, err := tx.WaitingOrder(ctx, free, limit)
+		if err != nil {
 			return err
 		}
-		if !anyFree(members, now, d.set.Stale) {
+		for _, w := range waiting {
+			if err := d.give(ctx, tx, w, members, now); err != nil {
+				return err
+			}
+			if !anyFree(members, now, d.set.Stale) {
+				return nil
+			}
+		}
+		if len(waiting) < limit {
 			return nil
 		}
 	}
 	return nil
 }
+
+// Mostly one slot is free and the first who waits gets it: the whole queue is read only when the beginning of it did not fill the slots.
+const (
+	firstWaiting = 16
+	mostWaiting  = 1000
+)
 
 // give hands the session to the first choice among the members and notes it there. When nobody of its group can take it, it is passed
 // over: the next may have somebody.
