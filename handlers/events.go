@@ -98,6 +98,10 @@ func (s *streamer) follow(stream *live.Stream) error {
 		case <-settling:
 			settling = nil
 		case <-beat.C:
+			if !s.h.Clock.Now().Before(s.login.Expires) {
+				_ = s.refresh() //nolint:errcheck // says bye
+				return nil
+			}
 			if err := s.send("ping", strconv.FormatInt(s.h.Clock.Now().UnixMilli(), 10)); err != nil {
 				return nil
 			}

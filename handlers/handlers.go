@@ -35,8 +35,9 @@ type Site struct {
 
 // Login is who makes a request.
 type Login struct {
-	ID     int64
-	Viewer desk.Viewer
+	ID      int64
+	Expires time.Time
+	Viewer  desk.Viewer
 }
 
 const loginKey = "kefu.login"

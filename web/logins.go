@@ -139,7 +139,7 @@ func (s *Logins) Refresh(ctx context.Context, loginID int64) (handlers.Login, er
 		return handlers.Login{}, err
 	}
 	viewer, err := s.desk.Viewer(ctx, agent)
-	return handlers.Login{ID: login.ID, Viewer: viewer}, err
+	return handlers.Login{ID: login.ID, Expires: login.ExpiresAt, Viewer: viewer}, err
 }
 
 // seenEvery is how old a noted sign of life may be before it is noted anew.
@@ -173,7 +173,7 @@ func (s *Logins) Middleware(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		handlers.SetLogin(c, handlers.Login{ID: login.ID, Viewer: viewer})
+		handlers.SetLogin(c, handlers.Login{ID: login.ID, Expires: login.ExpiresAt, Viewer: viewer})
 		return next(c)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -78,7 +77,9 @@ func openOffice(t testing.TB, url string, change ...func(*Options)) *office {
 	o.must(err)
 	t.Cleanup(func() { o.must(o.raw.Close()) })
 	log := slog.New(slog.NewTextHandler(o.log, nil))
-	o.desk = desk.New(o.store, o.clock, log, desk.Defaults(), func() {})
+	set := desk.Defaults()
+	set.Sweep = 10 * time.Millisecond // for who runs it
+	o.desk = desk.New(o.store, o.clock, log, set, func() {})
 	o.desk.Storage().OnChange(o.hub.Notify)
 	follow := Follow(o.hub, o.store, o.clock.Now)
 	o.board = desk.NewBoard(o.store, log, func(changes []desk.Change) {
@@ -460,18 +461,3 @@ func (r *record) String() string {
 }
 
 func path(id int64, rest string) string { return fmt.Sprintf("/c/%d%s", id, rest) }
-
-// aborted reports whether fn dropped its connection, which net/http knows as one panic.
-func aborted(fn func()) (dropped bool) {
-	defer func() {
-		if p := recover(); p != nil {
-			err, ok := p.(error)
-			dropped = ok && errors.Is(err, http.ErrAbortHandler)
-			if !dropped {
-				panic(p)
-			}
-		}
-	}()
-	fn()
-	return false
-}
