@@ -153,7 +153,7 @@ func (c *company) step() {
 	case n < 85:
 		c.finish(agent)
 	default:
-		c.pass(time.Duration(c.rand.IntN(13*60)+1) * time.Second)
+		c.pass(time.Duration(c.rand.IntN([]int{3, 13}[c.rand.IntN(2)]*60)+1) * time.Second)
 	}
 }
 
@@ -214,7 +214,7 @@ func (c *company) finish(a models.Agent) {
 
 // pass lets time go by; pages that are open give their signs of life, and the sweep looks once.
 func (c *company) pass(d time.Duration) {
-	if c.rand.IntN(4) == 0 {
+	if c.rand.IntN(2) == 0 {
 		a := c.agents[c.rand.IntN(len(c.agents))]
 		c.alive[a.ID] = !c.alive[a.ID]
 	}
@@ -328,6 +328,9 @@ func (c *company) hold() bool {
 			}
 			if s.id == c.byClaim {
 				continue
+			}
+			if !a.ok {
+				return bad("session %d was given to agent %d, who gets nothing now", s.id, a.id)
 			}
 			for _, other := range now {
 				if other.state == "waiting" && a.groups[other.group] && earlier(other, s) {
