@@ -79,3 +79,33 @@ func TestShutdownEndsEveryStreamNowAndLater(t *testing.T) {
 		}
 	}
 }
+
+func TestEndAndCloseMayMeet(t *testing.T) {
+	h := NewHub()
+	var wg sync.WaitGroup
+	for range 100 {
+		s := h.Open(1, 10)
+		wg.Go(func() { h.End(10, func(int64) bool { return false }) })
+		wg.Go(s.Close)
+		wg.Go(h.Notify)
+	}
+	wg.Go(h.Shutdown)
+	wg.Wait()
+	if h.Count() != 0 || len(h.Agents()) != 0 {
+		t.Errorf("%d streams of %v are left", h.Count(), h.Agents())
+	}
+	h.Shutdown() // twice is once
+	h.Notify()
+}
+
+func TestEndAsksWithoutHoldingUpTheOthers(t *testing.T) {
+	h := NewHub()
+	s, other := h.Open(1, 10), h.Open(2, 20)
+	h.End(10, func(int64) bool {
+		h.Notify() // a slow database must not keep anybody from being told
+		return true
+	})
+	if ended(s) || !poked(other) || h.Count() != 2 {
+		t.Error("want both streams open and poked")
+	}
+}
