@@ -36,7 +36,7 @@ func (d *Desk) Receive(ctx context.Context, ch models.Channel, in platform.Inbou
 	for again := 0; again < 5 && (errors.Is(err, models.ErrDuplicate) || errors.Is(err, errChanged)); again++ {
 		err = run() // another process stored the same push at the same time, then it is a repetition now; or changed the session
 	}
-	if err != nil {
+	if d.written(err) != nil {
 		return Received{}, fmt.Errorf("receive on channel %d: %w", ch.ID, err)
 	}
 	return got, nil
@@ -351,9 +351,12 @@ func (r *receipt) say(ctx context.Context, words string) (int64, error) {
 	return m.ID, tell(ctx, r.tx, models.Event{Kind: models.EventMessage, SessionID: *m.SessionID, MessageID: m.ID}, r.now)
 }
 
-// line notes an event of the customer in the timeline.
+// line notes an event of the customer in the timeline. A blocked customer's clicks leave none: they could be thousands (P-12.8).
 func (r *receipt) line(ctx context.Context, kind string, detail map[string]any) error {
 	r.mark.SessionID = r.place.SessionID
+	if r.place.Blocked(r.now) && kind != "unfollow" {
+		return nil
+	}
 	return systemLine(ctx, r.tx, r.place.ConversationID, r.place.SessionID, kind, nil, detail, r.now)
 }
 
