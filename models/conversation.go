@@ -57,7 +57,7 @@ func (p Place) Blocked(now time.Time) bool {
 
 // Place finds the conversation with the key, or ErrNotFound.
 func (s *Store) Place(ctx context.Context, channelID int64, key string) (Place, error) {
-	var list []Place
+	list := oneRow[Place]()
 	err := s.db(ctx).Raw(`SELECT v.id AS conversation_id, v.customer_id, v.route_group_id, v.route_until, v.last_group_id, v.last_served_at,
 		       c.follows, c.blocked_at, c.blocked_until, n.id AS session_id, n.group_id, n.agent_id, n.state AS session_state
 		  FROM conversations v JOIN customers c ON c.id = v.customer_id

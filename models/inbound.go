@@ -31,7 +31,7 @@ func (s *Store) MarkInbound(ctx context.Context, k InboundKey) error {
 
 // InboundKey is the mark of the push, or ErrNotFound.
 func (s *Store) InboundKey(ctx context.Context, channelID int64, key string) (InboundKey, error) {
-	var list []InboundKey
+	list := oneRow[InboundKey]()
 	err := s.db(ctx).Raw("SELECT * FROM inbound_keys WHERE channel_id = ? AND key = ?", channelID, key).Scan(&list).Error
 	if err == nil && len(list) == 0 {
 		err = ErrNotFound

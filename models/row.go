@@ -62,7 +62,7 @@ func (s *Store) Row(ctx context.Context, id int64) (Row, error) {
 
 // Rows are the sessions with the ids, in no special order.
 func (s *Store) Rows(ctx context.Context, ids []int64) ([]Row, error) {
-	return s.rows(ctx, "WHERE n.id IN ?", ids)
+	return s.rowsInto(ctx, make([]Row, 0, len(ids)), "WHERE n.id IN ?", ids)
 }
 
 // OpenRows are all open sessions.
@@ -99,9 +99,16 @@ func (s *Store) Took(ctx context.Context, sessionID, agentID int64) (bool, error
 }
 
 func (s *Store) rows(ctx context.Context, where string, args ...any) ([]Row, error) {
-	var list []Row
+	return s.rowsInto(ctx, nil, where, args...)
+}
+
+func (s *Store) rowsInto(ctx context.Context, list []Row, where string, args ...any) ([]Row, error) {
 	if err := s.db(ctx).Raw(rowColumns+where, args...).Scan(&list).Error; err != nil {
 		return nil, fmt.Errorf("session rows: %w", err)
 	}
 	return list, nil
 }
+
+// oneRow is where a query finds at most one row. GORM makes room for twenty when it gets an empty slice, and whoever keeps the one keeps
+// the room.
+func oneRow[T any]() []T { return make([]T, 0, 1) }

@@ -81,7 +81,7 @@ func (s *Store) Session(ctx context.Context, id int64) (Session, error) {
 
 // LastSession is the conversation's newest session, or ErrNotFound.
 func (s *Store) LastSession(ctx context.Context, conversationID int64) (Session, error) {
-	var list []Session
+	list := oneRow[Session]()
 	err := s.db(ctx).Where("conversation_id = ?", conversationID).Order("id DESC").Limit(1).Find(&list).Error
 	if err == nil && len(list) == 0 {
 		err = ErrNotFound
