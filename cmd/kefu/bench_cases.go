@@ -19,8 +19,8 @@ import (
 const (
 	benchCustomers = 5000
 	benchGroups    = 3
-	benchAgents    = 12  // four per group, five chats each
-	benchOpen      = 360 // sessions kept open: 120 per group, of which 20 are served and 100 wait
+	benchAgents    = 24  // eight per group, five chats each
+	benchOpen      = 360 // sessions kept open: 120 per group, of which 40 are served and 80 wait
 )
 
 // benchCallbacks measures the way in.

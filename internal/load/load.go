@@ -62,7 +62,7 @@ type Host struct {
 
 // Limits of a run.
 const (
-	MaxClients = 128              // of Callbacks and Pages
+	MaxClients = 96               // of Callbacks and Pages
 	MaxStreams = 4000             // of Live
 	MaxLength  = 10 * time.Minute // of any
 	MaxCount   = 1_000_000        // of any
