@@ -92,7 +92,7 @@ func (s *Site) row(l texts.Lang, v desk.Viewer, r models.Row, list desk.List, cu
 	case r.LastDirection == models.Out && r.LastState == models.FailedState:
 		p.Tag, p.TagText = "failed", texts.T(l, "page.row.failed", nil)
 	case r.LastDirection == models.Out && r.LastState == models.UnknownState:
-		p.Tag, p.TagText = "failed", texts.T(l, "page.row.unknown", nil)
+		p.Tag, p.TagText = "unknown", texts.T(l, "page.row.unknown", nil)
 	case r.State == models.Active && p.Wait == nil && r.WindowEnds != nil && r.WindowEnds.After(now) && r.WindowEnds.Sub(now) < closing:
 		p.Tag, p.TagText = "closing", texts.T(l, "page.row.closing", texts.Args{"n": int(r.WindowEnds.Sub(now)/time.Minute) + 1})
 	}
