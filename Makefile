@@ -18,10 +18,10 @@ N    ?= 1000
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo build test check generate lint crash bench clean
+.PHONY: help demo build test check generate lint crash bench screenshots clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: build ## build and run the demo: server, simulated WeChat, sample team (ARGS="--addr 127.0.0.1:9000")
 	$(BIN) demo $(ARGS)
@@ -59,6 +59,10 @@ bench: build ## measure callbacks at 1, 16 and 64 clients, and live fan-out
 	$(BIN) bench callbacks -c 16 -d 10s
 	$(BIN) bench callbacks -c 64 -d 10s
 	$(BIN) bench live -c 200 -d 10s
+
+screenshots: build ## write the pages' pictures anew into docs/screenshots
+	@.ci/needs
+	KEFU_BIN=$(CURDIR)/$(BIN) KEFU_SHOTS=docs/screenshots go test -count=1 -run '^TestScreenshots$$' ./internal/e2e
 
 clean: ## remove what was built
 	rm -rf bin

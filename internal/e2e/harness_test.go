@@ -151,6 +151,7 @@ func run(t testing.TB, env []string, args ...string) string {
 type demo struct {
 	*process
 	t    testing.TB
+	args []string
 	desk string // http://127.0.0.1:…
 	data string
 	sim  simulator
@@ -159,9 +160,9 @@ type demo struct {
 var announced = regexp.MustCompile(`(?s)Desk\s+(http://\S+).*Phone\s+(http://\S+)`)
 
 // startDemo runs a demonstration on free ports in a folder of the test.
-func startDemo(t testing.TB) *demo {
+func startDemo(t testing.TB, args ...string) *demo {
 	t.Helper()
-	d := &demo{t: t, data: t.TempDir()}
+	d := &demo{t: t, args: args, data: t.TempDir()}
 	d.begin("127.0.0.1:0", "127.0.0.1:0")
 	return d
 }
@@ -174,7 +175,7 @@ func (d *demo) again() {
 
 func (d *demo) begin(addr, simAddr string) {
 	d.t.Helper()
-	d.process = start(d.t, nil, "demo", "--addr", addr, "--sim-addr", simAddr, "--data", d.data)
+	d.process = start(d.t, nil, append([]string{"demo", "--addr", addr, "--sim-addr", simAddr, "--data", d.data}, d.args...)...)
 	var found []string
 	d.until("the demonstration says where it is", func() (bool, string) {
 		found = announced.FindStringSubmatch(d.out.String())
