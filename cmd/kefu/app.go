@@ -41,13 +41,14 @@ type appOptions struct {
 	clock clock.Clock
 	log   *slog.Logger
 	box   *seal.Box
+	look  time.Duration // of the delivery, for what a crash left behind; 0: its own rhythm
 }
 
 // newApp opens and migrates the database and puts the server together. Nothing runs yet.
 func newApp(ctx context.Context, o appOptions) (*app, error) {
 	store, err := openStore(ctx, o.cfg.database(), o.clock, o.log)
 	if err != nil {
-		return nil, err
+		return nil, o.cfg.ofDatabase(err)
 	}
 	a := &app{store: store, clock: o.clock, log: o.log, hub: live.NewHub()}
 	if err := a.assemble(ctx, o); err != nil {
@@ -72,6 +73,7 @@ func (a *app) assemble(ctx context.Context, o appOptions) error {
 	a.worker = delivery.New(delivery.Options{
 		Store: a.store, Channels: a.channels, Clock: o.clock, Log: o.log,
 		Alone: a.store.Dialect() == models.SQLite, // the data folder is locked: nobody else writes this file
+		Look:  o.look,
 	})
 	a.desk = desk.New(a.store, o.clock, o.log, desk.Defaults(), a.worker.Wake)
 	a.desk.Storage().OnChange(a.hub.Notify)

@@ -50,6 +50,7 @@ func channelAdd() *cobra.Command {
 	}
 	cfg.flags(cmd, false)
 	f := cmd.Flags()
+	f.StringVar(&cfg.PublicURL, "public-url", cfg.PublicURL, "where the platforms reach this server (KEFU_PUBLIC_URL)")
 	f.StringVar(&n.appID, "app-id", "", "AppID of the account (wx…)")
 	f.StringVar(&n.originalID, "original-id", "", "original id of the account (gh_…)")
 	f.StringVar(&n.mode, "mode", "safe", "plain, compatible or safe, as set in the platform's console")

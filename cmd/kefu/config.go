@@ -102,6 +102,14 @@ func (c *config) database() string {
 	return filepath.Join(c.Data, "kefu.db")
 }
 
+// ofDatabase names the setting that a fault of the database may come from.
+func (c *config) ofDatabase(err error) error {
+	if err != nil && c.DatabaseURL != "" {
+		return fmt.Errorf("KEFU_DATABASE_URL: %w", err)
+	}
+	return err
+}
+
 // folder makes the data folder, readable by its owner only.
 func (c *config) folder() error {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
@@ -113,6 +121,9 @@ func (c *config) folder() error {
 // box opens the installation's secrets.
 func (c *config) box() (*seal.Box, error) {
 	key, err := seal.Key(c.SecretKey, c.Data)
+	if err != nil && c.SecretKey != "" {
+		return nil, fmt.Errorf("KEFU_SECRET_KEY: %w", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("secret key: %w", err)
 	}

@@ -103,7 +103,7 @@ func (d *demo) serve(ctx context.Context, set checked) (err error) {
 	loopCtx, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoops()
 	clk, log := clock.NewRunning(loopCtx), logger(set.level)
-	a, err := newApp(ctx, appOptions{cfg: d.config, set: set, clock: clk, log: log, box: box})
+	a, err := newApp(ctx, appOptions{cfg: d.config, set: set, clock: clk, log: log, box: box, look: demoLook})
 	if err != nil {
 		return errors.Join(err, ln.Close(), simLn.Close())
 	}
@@ -135,6 +135,9 @@ func (d *demo) serve(ctx context.Context, set checked) (err error) {
 	running.Wait()
 	return errors.Join(err, <-failed, <-failed)
 }
+
+// demoLook is long, because a move of the clock stops each time: at every half minute of two days it takes minutes.
+const demoLook = time.Hour
 
 // markDemo marks the database, so that serve refuses it, and refuses one that is somebody's real desk.
 func markDemo(ctx context.Context, store *models.Store) error {

@@ -88,7 +88,7 @@ func (d *doctor) examine(ctx context.Context) {
 	d.check("database", func() (string, error) {
 		store, err := models.Open(ctx, models.Options{URL: d.cfg.database(), Log: logger(set.level)})
 		if err != nil {
-			return "", err
+			return "", d.cfg.ofDatabase(err)
 		}
 		v, err := store.SchemaVersion(ctx)
 		if err == nil && v > 0 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -119,7 +120,8 @@ func migrateCommand() *cobra.Command {
 	return cmd
 }
 
-// withStore opens the database for a tool. A running server may have it open too: SQLite takes turns.
+// withStore opens the database for a tool. A running server may have it open too: SQLite takes turns. Then it has the form it needs, and
+// must not get another under the server.
 func (c *config) withStore(ctx context.Context, fn func(ctx context.Context, store *models.Store) error) error {
 	set, err := c.check()
 	if err != nil {
@@ -128,9 +130,23 @@ func (c *config) withStore(ctx context.Context, fn func(ctx context.Context, sto
 	if err := c.folder(); err != nil {
 		return err
 	}
-	store, err := openStore(ctx, c.database(), clock.Wall(), logger(set.level))
+	store, err := c.openForTool(ctx, logger(set.level))
 	if err != nil {
-		return err
+		return c.ofDatabase(err)
 	}
 	return errors.Join(fn(ctx, store), store.Close())
+}
+
+func (c *config) openForTool(ctx context.Context, log *slog.Logger) (*models.Store, error) {
+	if c.DatabaseURL == "" {
+		unlock, err := models.LockDir(c.Data)
+		if errors.Is(err, models.ErrLocked) {
+			return models.Open(ctx, models.Options{URL: c.database(), Log: log})
+		}
+		if err != nil {
+			return nil, err
+		}
+		defer unlock() // only the migration needs it: a server may start while the tool works
+	}
+	return openStore(ctx, c.database(), clock.Wall(), log)
 }

@@ -23,7 +23,6 @@ import (
 const (
 	leaseFor   = time.Minute
 	sendFor    = 45 * time.Second // a call for a token and the send itself, each perhaps twice
-	lookEvery  = 30 * time.Second // for lost leases and forgotten passive answers
 	pollOthers = time.Second      // other processes queue rows, too, and cannot wake this one
 	afterFault = time.Second      // the database failed
 	stopSends  = 4 * time.Second  // after the end of Run's context: sends on their way are given up
@@ -46,6 +45,7 @@ type Options struct {
 	Workers  int            // sends at the same time; 0 means 8. No channel gets the last quarter of them, so that a slow one leaves room
 	Owner    string         // name of the leases; empty is a random one, and no two workers may share one
 	Alone    bool           // no other process works on this database: leases of others are lost when Run starts
+	Look     time.Duration  // how often to look for lost leases and forgotten passive answers; 0 means 30 s
 	Rand     func() float64 // in [0, 1), spreads repeats; nil is random
 }
 
@@ -80,6 +80,9 @@ func New(o Options) *Worker {
 	}
 	if o.Workers == 0 {
 		o.Workers = 8
+	}
+	if o.Look == 0 {
+		o.Look = 30 * time.Second
 	}
 	if o.Owner == "" {
 		o.Owner = rand.Text()

@@ -32,7 +32,7 @@ func (w *Worker) Run(ctx context.Context) {
 		}
 		asked, landed := w.wished()
 		now := w.Clock.Now()
-		if now.Sub(looked) >= lookEvery {
+		if now.Sub(looked) >= w.Look {
 			looked = now
 			w.settle(ctx, false)
 		}
@@ -45,7 +45,7 @@ func (w *Worker) Run(ctx context.Context) {
 		}
 		// The clock always knows of our next wait, the old one until the new one is set: whoever moves it when we have come to rest must
 		// not move it past what is due.
-		next := w.Clock.NewTimer(min(wait, lookEvery-now.Sub(looked)))
+		next := w.Clock.NewTimer(min(wait, w.Look-now.Sub(looked)))
 		timer.Stop()
 		timer = next
 		w.resting(asked, landed)
@@ -68,7 +68,7 @@ func (w *Worker) round(ctx, sending, recording context.Context) (wait time.Durat
 		w.fault(ctx, "outbox cannot be read", err)
 		return afterFault, false
 	}
-	wait = lookEvery
+	wait = w.Look
 	for _, d := range due {
 		if d.At.After(now) {
 			wait = min(wait, d.At.Sub(now))
