@@ -14,7 +14,6 @@ import (
 type front struct {
 	*httptest.Server
 	streams atomic.Int64 // open now
-	most    atomic.Int64 // open at the same time, ever
 	down    atomic.Bool
 }
 
@@ -38,14 +37,11 @@ func newFront(t testing.TB, desk string) *front {
 			panic(http.ErrAbortHandler) // drops the connection
 		}
 		if strings.HasPrefix(r.URL.Path, "/events") {
-			now := f.streams.Add(1)
+			f.streams.Add(1)
 			defer f.streams.Add(-1)
-			for most := f.most.Load(); now > most && !f.most.CompareAndSwap(most, now); most = f.most.Load() {
-			}
 		}
 		proxy.ServeHTTP(w, r)
 	}))
-	f.Config.ErrorLog = nil
 	t.Cleanup(func() {
 		f.CloseClientConnections()
 		f.Close()
