@@ -41,11 +41,12 @@ export function keepPlace(change) {
   }
 }
 
-// place puts one message where it belongs; it reports whether it is a new one of the customer's or a colleague's.
+// place puts one message where it belongs, in the place of our own bubble if that still stands for it (the parts of a long reply share
+// one key: the first of them takes the bubble, the others are new); it reports whether it is a new one of the customer's or a colleague's.
 export function place(message) {
   const line = byId("timeline");
   const key = message.dataset.key;
-  const mine = key ? [...line.querySelectorAll("[data-key]")].find((li) => li.dataset.key === key && li.id !== message.id) : undefined;
+  const mine = key ? [...line.querySelectorAll("[data-key]")].find((li) => li.dataset.key === key && li.id.startsWith("m-x")) : undefined;
   const old = byId(message.id);
   if (old) mine?.remove(), morph(old, message);
   else if (mine) mine.replaceWith(message), adopt(message);
