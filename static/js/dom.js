@@ -49,6 +49,26 @@ export async function request(url, options = {}) {
   return answer;
 }
 
+// calmly makes a function that runs work at most once a second, and once more for what came meanwhile.
+export function calmly(work) {
+  let timer;
+  let stale;
+  return function soon() {
+    stale = true;
+    timer ??= setTimeout(async () => {
+      stale = false;
+      try {
+        await work();
+      } catch {
+        // The stream reports the lost connection and catches up after it.
+      } finally {
+        timer = undefined;
+        if (stale) soon();
+      }
+    }, 1000);
+  };
+}
+
 export function say(sentence) {
   const status = byId("sr-status");
   if (status) status.textContent = sentence;

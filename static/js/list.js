@@ -1,5 +1,5 @@
 // The list of chats: rows come one by one, stay sorted by data-order, and never slide away under a pointer or the focus.
-import { adopt, byId, chatID, morph, parse, replaceAll, request } from "./dom.js";
+import { adopt, byId, calmly, chatID, morph, parse, replaceAll, request } from "./dom.js";
 
 const patience = 2000;
 let waiting; // a re-ordering that waits
@@ -13,8 +13,10 @@ export function applyRow(html) {
   const row = parse(html).querySelector("li[id]");
   if (!row || !list()) return;
   const old = byId(row.id);
-  if (row.id === "c-" + chatID()) row.querySelector(".convo")?.setAttribute("aria-current", "true");
-  if (row.dataset.list !== list().dataset.list) arrivals.set(row.id, null);
+  mark(row);
+  const here = row.dataset.list === list().dataset.list;
+  if (list().dataset.list === "queue" && (here !== !!(old ?? arrivals.get(row.id)) || row.dataset.order !== old?.dataset.order)) refreshPlaces();
+  if (!here) arrivals.set(row.id, null);
   else if (old) morph(old, row);
   else arrivals.set(row.id, row);
   settle();
@@ -26,6 +28,7 @@ function settle() {
   else sort();
 }
 
+const mark = (row) => row.id === "c-" + chatID() && row.querySelector(".convo")?.setAttribute("aria-current", "true");
 const rows = () => [...list().children].filter((row) => row.dataset.order !== undefined);
 const before = (a, b) => (a.dataset.order < b.dataset.order ? -1 : a.dataset.order > b.dataset.order ? 1 : 0);
 const sorted = () => rows().every((row, i, all) => i === 0 || before(all[i - 1], row) <= 0);
@@ -67,22 +70,28 @@ export async function refetchList() {
   row?.querySelector(".convo")?.setAttribute("aria-current", "true");
 }
 
-let board;
-let stale = false;
+// refreshPlaces corrects who is next, second, third. Which rows there are is the events' business; they may be newer than this answer.
+const refreshPlaces = calmly(async () => {
+  if (list()?.dataset.list !== "queue") return;
+  const answer = await request("/c?list=queue", { headers: { "X-Fragment": "list" } });
+  const fresh = answer.ok && parse(await answer.text()).getElementById("convo-list");
+  if (!fresh || list()?.dataset.list !== "queue") return;
+  for (const row of fresh.querySelectorAll('li[id^="c-"]')) {
+    const old = byId(row.id);
+    mark(row);
+    if (old) morph(old, row);
+    else if (arrivals.get(row.id)) arrivals.set(row.id, row);
+  }
+  settle();
+});
 
-// refreshBoard keeps the queue page up to date, at most once a second.
+const bringBoard = calmly(async () => {
+  const answer = await request("/queue", { headers: { "X-Fragment": "queue" } });
+  const fresh = answer.ok && parse(await answer.text()).getElementById("queue-live");
+  if (fresh && byId("queue-live")) morph(byId("queue-live"), fresh);
+});
+
+// refreshBoard keeps the queue page up to date.
 export function refreshBoard() {
-  if (!byId("queue-live")) return;
-  stale = true;
-  board ??= setTimeout(async () => {
-    stale = false;
-    try {
-      const answer = await request("/queue", { headers: { "X-Fragment": "queue" } });
-      const fresh = answer.ok && parse(await answer.text()).getElementById("queue-live");
-      if (fresh && byId("queue-live")) morph(byId("queue-live"), fresh);
-    } finally {
-      board = undefined;
-      if (stale) refreshBoard();
-    }
-  }, 1000);
+  if (byId("queue-live")) bringBoard();
 }

@@ -1,7 +1,7 @@
 // The tab's side of the stream: takes events, shows whether the connection stands.
 import { adopt, body, byId, chatID, parse, replaceAll, toLogin } from "./dom.js";
 import { applyRow, refetchList, refreshBoard } from "./list.js";
-import { refreshThread } from "./thread.js";
+import { refreshClaim, refreshThread } from "./thread.js";
 
 const name = "kefu-" + body().login;
 let send = () => {};
@@ -13,7 +13,7 @@ function catchUp() {
 }
 
 const take = {
-  row: (data) => (applyRow(data), refreshBoard()),
+  row: (data) => (applyRow(data), refreshClaim(), refreshBoard()),
   badges: (data) => (replaceAll(data), refreshBoard()),
   presence: (data) => (replaceAll(data), refreshBoard()),
   toast(data) {

@@ -1,5 +1,5 @@
 // The open chat: new and changed messages find their place, the reader keeps theirs.
-import { adopt, byId, chatID, fill, morph, parse, request } from "./dom.js";
+import { adopt, byId, calmly, chatID, fill, morph, parse, request } from "./dom.js";
 import { setNow } from "./clock.js";
 
 const near = 80; // pixels from the bottom that still count as reading the newest
@@ -73,10 +73,17 @@ function applyThread(html) {
       const fresh = answer.getElementById(id);
       if (fresh && byId(id)) morph(byId(id), fresh);
     }
-    if (slot && slot.dataset.state !== "mine") morph(byId("composer-slot"), slot);
+    if (slot && slot.dataset.state !== "mine") changeSlot(slot);
     return added;
   });
   readSoon();
+}
+
+// changeSlot renews a place where nothing is typed; what was typed before and can only be copied now stays.
+function changeSlot(slot) {
+  const [kept, fresh] = [byId("kept"), slot.querySelector("#kept")];
+  if (kept && fresh) (fresh.value = fresh.textContent = kept.value), (fresh.hidden = kept.hidden);
+  morph(byId("composer-slot"), slot);
 }
 
 // reloadChat brings the whole pane: who may write here has changed.
@@ -115,6 +122,14 @@ export async function refreshThread(changed = Infinity) {
     running = false;
     if (again) (again = false), refreshThread(changed);
   }
+}
+
+const bringClaim = calmly(() => waits() && refreshThread());
+const waits = () => byId("composer-slot")?.dataset.state === "claim";
+
+// refreshClaim keeps the place in the queue up to date in a chat that waits to be accepted.
+export function refreshClaim() {
+  if (waits()) bringClaim();
 }
 
 let reading;
