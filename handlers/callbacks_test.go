@@ -242,7 +242,7 @@ func (p *post) passive(customer string) models.Message {
 	p.t.Helper()
 	place, err := p.store.Place(p.t.Context(), p.channel.ID, customer)
 	p.must(err)
-	list, err := p.store.LastMessages(p.t.Context(), place.ConversationID, 0, 100)
+	list, err := p.store.LastMessages(p.t.Context(), place.ConversationID, 0, 0, 100)
 	p.must(err)
 	for _, m := range list {
 		if m.Passive {

@@ -36,7 +36,7 @@ func (h *Events) Stream(c echo.Context) error {
 	ctx := c.Request().Context()
 	stream := h.Hub.Open(l.ID, l.Viewer.Agent.ID) // before the first look, so that nothing falls between
 	defer stream.Close()
-	s := &streamer{h: h, login: l, lang: Lang(c), ctx: ctx, out: c.Response(), control: http.NewResponseController(c.Response())}
+	s := &streamer{h: h, login: l, lang: Lang(c), accept: c.Request().Header.Get("Accept-Language"), ctx: ctx, out: c.Response(), control: http.NewResponseController(c.Response())}
 
 	// The server's read time-out would end the request's context, and the stream with it, after a minute.
 	if err := s.control.SetReadDeadline(time.Time{}); err != nil {
@@ -70,6 +70,7 @@ type streamer struct {
 	h       *Events
 	login   Login
 	lang    texts.Lang
+	accept  string // what the browser asks for
 	ctx     context.Context
 	out     io.Writer
 	control *http.ResponseController
@@ -197,11 +198,11 @@ func mayConcern(v desk.Viewer, r models.Row) bool {
 func (s *streamer) rights(changes []desk.Change) error {
 	for _, c := range changes {
 		if c.Event.Kind == models.EventAgent || c.Event.Kind == models.EventLogin && c.Event.AgentID == s.login.Viewer.Agent.ID {
-			before := s.login.Viewer
+			before, lang := s.login.Viewer, s.lang
 			if err := s.refresh(); err != nil {
 				return err
 			}
-			if now := s.login.Viewer; now.Agent.Role != before.Agent.Role || !slices.Equal(now.Groups, before.Groups) {
+			if now := s.login.Viewer; s.lang != lang || now.Agent.Role != before.Agent.Role || !slices.Equal(now.Groups, before.Groups) {
 				return s.send("reset", "")
 			}
 			return nil
@@ -219,7 +220,7 @@ func (s *streamer) refresh() error {
 	if err != nil {
 		return err
 	}
-	s.login = fresh
+	s.login, s.lang = fresh, langOf(fresh, s.accept)
 	return nil
 }
 

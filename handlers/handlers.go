@@ -57,13 +57,18 @@ func LoginOf(c echo.Context) (Login, bool) {
 // Lang is the language of the answer: the agent's own choice, on the log-in page what was chosen there, else what the browser asks for.
 func Lang(c echo.Context) texts.Lang {
 	l, in := LoginOf(c)
-	if in && l.Viewer.Agent.Language != "" {
-		return texts.Lang(l.Viewer.Agent.Language)
-	}
 	if chosen := chosenLang(c); !in && chosen != "" {
 		return texts.Match(chosen)
 	}
-	return texts.Match(c.Request().Header.Get("Accept-Language"))
+	return langOf(l, c.Request().Header.Get("Accept-Language"))
+}
+
+// langOf is the agent's own choice, else what the browser asks for.
+func langOf(l Login, accept string) texts.Lang {
+	if chosen := l.Viewer.Agent.Language; chosen != "" {
+		return texts.Lang(chosen)
+	}
+	return texts.Match(accept)
 }
 
 // chosenLang is the language that a link or form of the log-in page carries. A body that nobody has read yet is not read for it: it may

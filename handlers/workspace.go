@@ -78,7 +78,7 @@ func (h *Workspace) show(c echo.Context, status int, sessionID int64, view strin
 		if err != nil {
 			return err
 		}
-		panel, err := h.panel(c.Request().Context(), p.Page.L, row)
+		panel, err := h.panel(c.Request().Context(), l.Viewer, p.Page.L, row)
 		if err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func (h *Workspace) closed(ctx context.Context, v desk.Viewer) ([]models.Row, er
 func (h *Workspace) chat(c echo.Context, v desk.Viewer, r models.Row, again seen) (views.ChatProps, error) {
 	ctx := c.Request().Context()
 	before, _ := strconv.ParseInt(c.QueryParam("before"), 10, 64) //nolint:errcheck // absent or nonsense: the newest
-	messages, err := h.Store.LastMessages(ctx, r.ConversationID, before, threadLength+1)
+	messages, err := h.Desk.Thread(ctx, v, r, before, threadLength+1)
 	if err != nil {
 		return views.ChatProps{}, err
 	}
@@ -219,7 +219,7 @@ func (h *Workspace) chatFrame(ctx context.Context, l texts.Lang, v desk.Viewer, 
 }
 
 // panel is what is known of the customer.
-func (h *Workspace) panel(ctx context.Context, l texts.Lang, r models.Row) (views.PanelProps, error) {
+func (h *Workspace) panel(ctx context.Context, v desk.Viewer, l texts.Lang, r models.Row) (views.PanelProps, error) {
 	p := views.PanelProps{
 		L: l, ChatID: uint(r.ID), Customer: customerOf(l, r), Subtitle: r.ChannelName, State: string(r.State), Channel: r.ChannelName, Group: r.GroupName,
 		Facts: []views.Fact{{Label: texts.T(l, "page.fact.openid", nil), Value: r.ExternalID, Mono: true}},
@@ -254,7 +254,7 @@ func (h *Workspace) panel(ctx context.Context, l texts.Lang, r models.Row) (view
 			p.Entered += texts.T(l, "page.panel.for", texts.Args{"span": span})
 		}
 	}
-	earlier, err := h.Store.EarlierRows(ctx, r.CustomerID, r.ID, 6)
+	earlier, err := h.Desk.Earlier(ctx, v, r, 6)
 	if err != nil {
 		return p, err
 	}
@@ -294,30 +294,34 @@ func (h *Workspace) Messages(c echo.Context) error {
 	return render(c, http.StatusOK, views.ThreadUpdate(p))
 }
 
-// changedWithin is how far back a page looks for messages it knows whose state changed: longer than any stream is silent.
-const changedWithin = 10 * time.Minute
+const (
+	// changedWithin is how far back a page looks for messages it knows whose state changed: longer than any stream is silent.
+	changedWithin = 10 * time.Minute
+	// updateLength is how many of the newest messages an update looks at; who was away for longer reads on at "earlier messages".
+	updateLength = 200
+)
 
 func (h *Workspace) update(ctx context.Context, l texts.Lang, v desk.Viewer, row models.Row, after int64) (views.ChatProps, error) {
 	p, err := h.chatFrame(ctx, l, v, row)
 	if err != nil {
 		return p, err
 	}
-	messages, err := h.Store.MessagesSince(ctx, row.ConversationID, after, h.Clock.Now().Add(-changedWithin), 200)
+	messages, err := h.Desk.Thread(ctx, v, row, 0, updateLength)
 	if err != nil {
 		return p, err
 	}
 	p.Composer.Key = uuid.NewString()
-	mayAct := p.Slot == views.SlotMine
+	since := h.Clock.Now().Add(-changedWithin)
 	for i, m := range messages { // each by itself: what stands before a changed message is known to the page only
-		before, err := h.Store.LastMessages(ctx, row.ConversationID, m.ID, 1)
-		if err != nil {
-			return p, err
+		changed := m.Direction == models.Out && m.UpdatedAt.After(since) // only what we send has a state that changes
+		if m.ID <= after && !changed {
+			continue
 		}
-		var previous *models.Message
-		if len(before) > 0 {
-			previous = &before[0]
+		var before *models.Message
+		if i > 0 {
+			before = &messages[i-1]
 		}
-		p.Messages = append(p.Messages, h.thread(l, row, messages[i:i+1], mayAct, previous)...)
+		p.Messages = append(p.Messages, h.thread(l, row, messages[i:i+1], p.Slot == views.SlotMine, before)...)
 	}
 	return p, nil
 }

@@ -102,11 +102,13 @@ func (s *Store) MessageByKey(ctx context.Context, key string) (Message, error) {
 	return list[0], nil
 }
 
-// LastMessages lists the newest messages of the conversation before the id (0: the newest of all), oldest first.
-func (s *Store) LastMessages(ctx context.Context, conversationID, before int64, limit int) ([]Message, error) {
+// LastMessages lists the newest messages of the conversation before the id (0: the newest of all), oldest first. With a session id in
+// through they end with that session: nothing of later ones.
+func (s *Store) LastMessages(ctx context.Context, conversationID, through, before int64, limit int) ([]Message, error) {
 	var list []Message
-	err := s.db(ctx).Raw(`SELECT * FROM (SELECT * FROM messages WHERE conversation_id = ? AND (? = 0 OR id < ?) ORDER BY id DESC LIMIT ?) AS newest ORDER BY id`,
-		conversationID, before, before, limit).Scan(&list).Error
+	err := s.db(ctx).Raw(`SELECT * FROM (SELECT * FROM messages WHERE conversation_id = ? AND (? = 0 OR id < ?)
+			AND (? = 0 OR (COALESCE(session_id, 0) <= ? AND id <= (SELECT MAX(l.id) FROM messages l WHERE l.session_id = ?)))
+		ORDER BY id DESC LIMIT ?) AS newest ORDER BY id`, conversationID, before, before, through, through, through, limit).Scan(&list).Error
 	if err != nil {
 		return nil, fmt.Errorf("messages of conversation %d: %w", conversationID, err)
 	}
@@ -122,19 +124,6 @@ func (s *Store) InboundSince(ctx context.Context, conversationID int64, since ti
 		return 0, fmt.Errorf("messages received in conversation %d: %w", conversationID, err)
 	}
 	return n, nil
-}
-
-// MessagesSince lists what a page that knows the conversation up to an id has missed: newer messages, and older ones that changed since
-// the moment.
-func (s *Store) MessagesSince(ctx context.Context, conversationID, after int64, changed time.Time, limit int) ([]Message, error) {
-	var list []Message
-	err := s.db(ctx).Raw(`SELECT * FROM messages WHERE conversation_id = ? AND id > ?
-		UNION ALL SELECT * FROM (SELECT * FROM messages WHERE conversation_id = ? AND id <= ? ORDER BY id DESC LIMIT 100) AS known WHERE updated_at >= ?
-		ORDER BY id LIMIT ?`, conversationID, after, conversationID, after, changed, limit).Scan(&list).Error
-	if err != nil {
-		return nil, fmt.Errorf("messages of conversation %d since %d: %w", conversationID, after, err)
-	}
-	return list, nil
 }
 
 // MarkResent notes that an agent sent the message once more, and reports whether nobody had before.

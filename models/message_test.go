@@ -1,6 +1,7 @@
 package models_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -25,12 +26,7 @@ func TestMessagesOfAConversation(t *testing.T) {
 			o.sends(other, "您好", 1, 1, at(i))
 		}
 		last := func(before int64, limit int) []int64 {
-			found, err := o.s.LastMessages(ctx, n.ConversationID, before, limit)
-			must(t, err)
-			return ids(found)
-		}
-		since := func(after int64, changed time.Time, limit int) []int64 {
-			found, err := o.s.MessagesSince(ctx, n.ConversationID, after, changed, limit)
+			found, err := o.s.LastMessages(ctx, n.ConversationID, 0, before, limit)
 			must(t, err)
 			return ids(found)
 		}
@@ -40,19 +36,20 @@ func TestMessagesOfAConversation(t *testing.T) {
 			list(t, "two before", last(mine[3], 2), mine[1:3]...)
 			list(t, "none before the first", last(mine[0], 3))
 		})
-		t.Run("P-12.1 · what a page has missed: newer ones", func(t *testing.T) {
-			list(t, "newer", since(mine[3], at(60), 100), mine[4:]...)
-			list(t, "nothing", since(mine[5], at(60), 100))
-			list(t, "not too many", since(mine[0], at(60), 2), mine[1:3]...)
-		})
-		t.Run("P-12.1 · and older ones that changed", func(t *testing.T) {
-			m, err := o.s.Message(ctx, mine[1])
+		t.Run("through a session: nothing of later ones", func(t *testing.T) {
+			_, err := o.s.CloseSession(ctx, n.ID, models.ClosedByAgent, at(60))
 			must(t, err)
-			m.State, m.UpdatedAt, m.SentAt = models.Sent, at(90), &noon
-			must(t, o.s.SetMessageState(ctx, m))
-			list(t, "changed", since(mine[5], at(90), 100), mine[1])
-			list(t, "changed and newer", since(mine[3], at(90), 100), mine[1], mine[4], mine[5])
-			list(t, "changed before", since(mine[5], at(91), 100))
+			later := o.waits("anna", at(120))
+			equal(t, "same conversation", later.ConversationID, n.ConversationID)
+			newer := o.sends(later, "又来了", 1, 1, at(121)).ID
+			read := func(through int64) []int64 {
+				found, err := o.s.LastMessages(ctx, n.ConversationID, through, 0, 100)
+				must(t, err)
+				return ids(found)
+			}
+			list(t, "all", read(0), append(slices.Clone(mine), newer)...)
+			list(t, "through the first", read(n.ID), mine...)
+			list(t, "through the second", read(later.ID), append(slices.Clone(mine), newer)...)
 		})
 		t.Run("P-12.8 · what came since a moment, up to a limit", func(t *testing.T) {
 			for i := range 3 {

@@ -88,12 +88,13 @@ func (s *Store) EarlierRows(ctx context.Context, customerID, except int64, limit
 	return s.rows(ctx, "WHERE n.customer_id = ? AND n.id <> ? AND n.state = 'closed' ORDER BY n.closed_at DESC, n.id DESC LIMIT ?", customerID, except, limit)
 }
 
-// Took reports whether the agent held the session in any of its hops.
-func (s *Store) Took(ctx context.Context, sessionID, agentID int64) (bool, error) {
+// Served reports whether the agent held any session of the customer since the moment.
+func (s *Store) Served(ctx context.Context, customerID, agentID int64, since time.Time) (bool, error) {
 	var n int
-	err := s.db(ctx).Raw("SELECT COUNT(*) FROM hops WHERE session_id = ? AND agent_id = ?", sessionID, agentID).Scan(&n).Error
+	err := s.db(ctx).Raw(`SELECT COUNT(*) FROM hops p JOIN sessions n ON n.id = p.session_id
+		WHERE n.customer_id = ? AND p.agent_id = ? AND COALESCE(p.ended_at, p.assigned_at) >= ?`, customerID, agentID, since).Scan(&n).Error
 	if err != nil {
-		return false, fmt.Errorf("hops of session %d: %w", sessionID, err)
+		return false, fmt.Errorf("hops of customer %d: %w", customerID, err)
 	}
 	return n > 0, nil
 }

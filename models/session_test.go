@@ -150,13 +150,16 @@ func TestCloseAndReopenSession(t *testing.T) {
 		})
 		t.Run("both took part", func(t *testing.T) {
 			for _, a := range []models.Agent{o.mei, o.he} {
-				took, err := o.s.Took(ctx, n.ID, a.ID)
+				served, err := o.s.Served(ctx, n.CustomerID, a.ID, noon.Add(-time.Hour))
 				must(t, err)
-				equal(t, a.Username+" took part", took, true)
+				equal(t, a.Username+" took part", served, true)
+				long, err := o.s.Served(ctx, n.CustomerID, a.ID, noon.Add(time.Hour))
+				must(t, err)
+				equal(t, a.Username+" took part since", long, false)
 			}
-			took, err := o.s.Took(ctx, n.ID, 999)
+			served, err := o.s.Served(ctx, n.CustomerID, 999, noon.Add(-time.Hour))
 			must(t, err)
-			equal(t, "a stranger took part", took, false)
+			equal(t, "a stranger took part", served, false)
 		})
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -26,6 +27,7 @@ type Logins struct {
 	desk   *desk.Desk
 	clock  clock.Clock
 	secure bool
+	log    *slog.Logger
 }
 
 const (
@@ -38,8 +40,8 @@ const (
 )
 
 // NewLogins makes the store. secure cookies are sent over https only.
-func NewLogins(store *models.Store, d *desk.Desk, c clock.Clock, secure bool) *Logins {
-	return &Logins{store: store, desk: d, clock: c, secure: secure}
+func NewLogins(store *models.Store, d *desk.Desk, c clock.Clock, log *slog.Logger, secure bool) *Logins {
+	return &Logins{store: store, desk: d, clock: c, secure: secure, log: log}
 }
 
 var _ sessions.Store = (*Logins)(nil)
@@ -161,12 +163,12 @@ func (s *Logins) Middleware(next echo.HandlerFunc) echo.HandlerFunc {
 		now := s.clock.Now()
 		if now.Sub(login.SeenAt) > time.Minute {
 			if err := s.store.TouchLogin(r.Context(), login.ID, now); err != nil {
-				return err
+				s.unnoted(r, err)
 			}
 		}
 		if agent.SeenAt == nil || now.Sub(*agent.SeenAt) > seenEvery {
 			if err := s.desk.Seen(r.Context(), []int64{agent.ID}); err != nil {
-				return err
+				s.unnoted(r, err)
 			}
 		}
 		viewer, err := s.desk.Viewer(r.Context(), agent)
@@ -176,6 +178,11 @@ func (s *Logins) Middleware(next echo.HandlerFunc) echo.HandlerFunc {
 		handlers.SetLogin(c, handlers.Login{ID: login.ID, Expires: login.ExpiresAt, Viewer: viewer})
 		return next(c)
 	}
+}
+
+// unnoted lets a request go on whose sign of life could not be stored: with a full disk agents must still be able to read.
+func (s *Logins) unnoted(r *http.Request, err error) {
+	s.log.WarnContext(r.Context(), "sign of life not noted", "err", err)
 }
 
 func newToken() string {

@@ -223,7 +223,7 @@ func (o *office) session(id int64) models.Session {
 // messages is the session's conversation, oldest first.
 func (o *office) messages(s models.Session) []models.Message {
 	o.t.Helper()
-	list, err := o.store.LastMessages(o.ctx, s.ConversationID, 0, 1000)
+	list, err := o.store.LastMessages(o.ctx, s.ConversationID, 0, 0, 1000)
 	o.must(err)
 	return list
 }

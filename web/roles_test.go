@@ -186,7 +186,7 @@ func TestWhoMayDoWhatWithAChat(t *testing.T) {
 		{"nothing written", func(p team) models.Agent { return p.holder }, "served", "/messages", []string{"text", " \n"}, 422, en("refusal.empty")},
 		{"far too much written", func(p team) models.Agent { return p.holder }, "served", "/messages", []string{"text", strings.Repeat("长", 25_000)}, 422, en("refusal.too_long", "limit", 64)},
 		{"not text", func(p team) models.Agent { return p.holder }, "served", "/messages", []string{"text", "\xff\xfe"}, 422, en("refusal.encoding")},
-		{"colleague notes", func(p team) models.Agent { return p.colleague }, "served", "/messages", note, 303, ""},
+		{"colleague notes", func(p team) models.Agent { return p.colleague }, "served", "/messages", note, 403, en("refusal.not_yours")},
 		{"outsider notes", func(p team) models.Agent { return p.outsider }, "served", "/messages", note, 403, en("refusal.not_visible")},
 		{"colleague claims", func(p team) models.Agent { return p.colleague }, "waiting", "/claim", nil, 303, ""},
 		{"outsider claims", func(p team) models.Agent { return p.outsider }, "waiting", "/claim", nil, 403, en("refusal.not_your_group")},

@@ -45,7 +45,7 @@ func New(o Options) http.Handler {
 	e.Logger.SetOutput(discard{})
 	e.IPExtractor = extractor(o.TrustedProxies)
 	secure := strings.HasPrefix(o.PublicURL, "https://")
-	logins := NewLogins(o.Store, o.Desk, o.Clock, secure)
+	logins := NewLogins(o.Store, o.Desk, o.Clock, o.Log, secure)
 	site := &handlers.Site{Desk: o.Desk, Store: o.Store, Board: o.Board, Clock: o.Clock, Zone: o.Zone, Log: o.Log, Name: o.Name, Version: o.Version}
 	if o.Beat == 0 {
 		o.Beat = 20 * time.Second

@@ -103,7 +103,7 @@ func (w *pastWorld) rows(ctx context.Context, t *testing.T) []models.Row {
 // thread are all messages of the conversation in the order of the page.
 func (w *pastWorld) thread(ctx context.Context, t *testing.T, conversationID int64) []models.Message {
 	t.Helper()
-	list, err := w.app.store.LastMessages(ctx, conversationID, 0, 1000)
+	list, err := w.app.store.LastMessages(ctx, conversationID, 0, 0, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestPastFillsAnEmptyDemonstration(t *testing.T) {
 		if r.OpenedAt.Before(w.now.Add(-demoStart)) || r.ClosedAt.After(w.now) {
 			t.Errorf("session %d lasts from %v to %v, now is %v", r.ID, r.OpenedAt, r.ClosedAt, w.now)
 		}
-		if took, err := w.app.store.Took(ctx, r.ID, *r.AgentID); err != nil || !took {
+		if took, err := w.app.store.Served(ctx, r.CustomerID, *r.AgentID, r.OpenedAt); err != nil || !took {
 			t.Errorf("session %d: no hop of its agent: %v", r.ID, err)
 		}
 		history, err := w.app.store.History(ctx, r.ID)

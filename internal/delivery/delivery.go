@@ -25,8 +25,8 @@ const (
 	sendFor    = 45 * time.Second // a call for a token and the send itself, each perhaps twice
 	pollOthers = time.Second      // other processes queue rows, too, and cannot wake this one
 	afterFault = time.Second      // the database failed
-	stopSends  = 4 * time.Second  // after the end of Run's context: sends on their way are given up
-	stopRecord = 3 * time.Second  // after that: results that cannot be recorded are given up
+	stopSends  = 3 * time.Second  // after the end of Run's context: sends on their way are given up
+	stopRecord = 2 * time.Second  // after that: results that cannot be recorded are given up
 )
 
 // Channels gives the sender of a channel. An error says that the channel cannot be used as it is set up; its messages wait.

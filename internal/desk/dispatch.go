@@ -192,8 +192,14 @@ func (d *Desk) standing(ctx context.Context, tx *models.Store, sessionID int64, 
 	if err != nil {
 		return "", err
 	}
-	onDuty := slices.ContainsFunc(members, func(m models.Member) bool { return m.Presence != models.Offline })
-	return standingText(ahead, onDuty), nil
+	return standingText(ahead, slices.ContainsFunc(members, func(m models.Member) bool { return serves(m, now, d.set.Stale) })), nil
+}
+
+// serves reports whether the member counts among the slots a waiting customer can hope for: here, and not on the way out. Whether the
+// slots are taken right now does not matter (P-3.2, S).
+func serves(m models.Member, now time.Time, stale time.Duration) bool {
+	v := verdict(m, now, stale)
+	return v == OK || v == Full || v == Rings
 }
 
 // standingText is P-3.1 and P-3.5 in words. The longest form stays far below the 2,047 bytes of a passive text (wechat.md §14b).

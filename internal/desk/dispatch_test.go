@@ -164,3 +164,25 @@ func TestStandingText(t *testing.T) {
 		})
 	}
 }
+
+func TestWhoCountsForAWaitingCustomer(t *testing.T) {
+	here, silent := noon.Add(-time.Second), noon.Add(-time.Minute)
+	tests := []struct {
+		name   string
+		member models.Member
+		want   bool
+	}{
+		{"P-3.2 · online", models.Member{Presence: models.Online, SeenAt: &here, Capacity: 1, AutoAccept: true}, true},
+		{"P-3.2 · online and full: occupied slots count", models.Member{Presence: models.Online, SeenAt: &here, Capacity: 1, Load: 1, AutoAccept: true}, true},
+		{"P-3.2 · online, takes chats by hand", models.Member{Presence: models.Online, SeenAt: &here, Capacity: 1}, true},
+		{"P-3.2 · stale", models.Member{Presence: models.Online, SeenAt: &silent, Capacity: 1, AutoAccept: true}, false},
+		{"P-3.2 · finishing", models.Member{Presence: models.Busy, SeenAt: &here, Capacity: 1, AutoAccept: true}, false},
+		{"P-3.2 · on break", models.Member{Presence: models.Break, SeenAt: &here, Capacity: 1, AutoAccept: true}, false},
+		{"P-3.2 · offline", models.Member{Presence: models.Offline, SeenAt: &here, Capacity: 1, AutoAccept: true}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			wantEqual(t, "counts", serves(tt.member, noon, 45*time.Second), tt.want)
+		})
+	}
+}

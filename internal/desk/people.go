@@ -218,5 +218,10 @@ func (d *Desk) SetPreferences(ctx context.Context, agentID int64, language, them
 	if !ok(language, string(texts.ZhCN), string(texts.En)) || !ok(theme, "light", "dark") || !ok(density, "compact") {
 		return refuse(Invalid, "refusal.preference", nil)
 	}
-	return d.store.SetPreferences(ctx, agentID, language, theme, density)
+	return d.store.InTx(ctx, func(tx *models.Store) error {
+		if err := tx.SetPreferences(ctx, agentID, language, theme, density); err != nil {
+			return err
+		}
+		return tell(ctx, tx, models.Event{Kind: models.EventAgent, AgentID: agentID}, d.now())
+	})
 }

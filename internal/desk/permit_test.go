@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"kefu/models"
 )
@@ -146,6 +147,51 @@ func TestRolesOpenASession(t *testing.T) {
 			if err := open(root, models.Session{ID: 1 << 40}); !errors.Is(err, models.ErrNotFound) {
 				t.Errorf("got %v", err)
 			}
+		})
+	})
+}
+
+func TestAClosedSessionDoesNotOpenTheRunningOne(t *testing.T) {
+	each(t, func(t *testing.T, w *world) {
+		other := w.addGroup("售后", 200, false) // colleagues may not watch
+		he, zhou := w.hire("he", models.RoleAgent, 5, w.group), w.hire("zhou", models.RoleAgent, 5, other)
+		lin := w.hire("lin", models.RoleSupervisor, 5, other)
+		old := w.served(he, "anna", "第一次")
+		w.end("anna", models.ClosedByAgent)
+		w.advance(11 * time.Minute)
+		w.must(w.store.RememberRoute(w.ctx, w.place("anna").ConversationID, other.ID, w.clock.Now().Add(time.Hour)))
+		w.says("anna", "第二次")
+		running := w.session("anna")
+		w.must(w.desk.Claim(w.ctx, w.viewer(zhou), running.ID))
+		texts := func(who models.Agent, id int64) (said string) {
+			row, err := w.desk.Open(w.ctx, w.viewer(who), id)
+			w.must(err)
+			list, err := w.desk.Thread(w.ctx, w.viewer(who), row, 0, 100)
+			w.must(err)
+			for _, m := range list {
+				if m.Direction == models.In {
+					said += m.Text + " "
+				}
+			}
+			return said
+		}
+		w.run(t, "Roles · who served the old one reads no further", func(t *testing.T) {
+			_, err := w.desk.Open(w.ctx, w.viewer(he), running.ID)
+			wantRefusal(t, err, Forbidden, "refusal.not_visible")
+			wantEqual(t, "reads", texts(he, old.ID), "第一次 ")
+		})
+		w.run(t, "Roles · the holder reads the whole conversation", func(t *testing.T) {
+			wantEqual(t, "reads", texts(zhou, running.ID), "第一次 第二次 ")
+		})
+		w.run(t, "Roles · the panel lists earlier sessions of own customers only", func(t *testing.T) {
+			row, err := w.desk.Open(w.ctx, w.viewer(zhou), running.ID)
+			w.must(err)
+			list, err := w.desk.Earlier(w.ctx, w.viewer(zhou), row, 6)
+			w.must(err)
+			wantEqual(t, "for the holder", len(list), 1)
+			list, err = w.desk.Earlier(w.ctx, w.viewer(lin), row, 6)
+			w.must(err)
+			wantEqual(t, "for the lead of the other group", len(list), 0)
 		})
 	})
 }

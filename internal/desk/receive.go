@@ -401,6 +401,9 @@ func (d *Desk) Answered(ctx context.Context, messageID int64, written bool) erro
 		if err != nil {
 			return err
 		}
+		if m.State == models.Sent {
+			return nil // fetched by a repetition: a late first answer takes nothing of that back
+		}
 		now := d.now()
 		m.State, m.UpdatedAt = models.UnknownState, now
 		if written {

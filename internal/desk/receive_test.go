@@ -41,7 +41,8 @@ func TestRow1TypedMessageOpensASession(t *testing.T) {
 		})
 		w.run(t, "P-3.1 · the place never counts oneself", func(t *testing.T) {
 			ling := w.hire("ling", models.RoleAgent, 1, w.group)
-			w.presence(ling, models.Break) // on duty, takes nothing
+			w.byHand(ling)
+			w.presence(ling, models.Online) // counts, but is given nothing
 			wantEqual(t, "answer", words(w.says("bert", "在吗")), notice("notice.ahead", map[string]any{"ahead": 1}))
 			wantEqual(t, "answer", words(w.says("cleo", "在吗")), notice("notice.ahead", map[string]any{"ahead": 2}))
 			other := w.addGroup("售后", 200, true)
@@ -404,7 +405,8 @@ func TestRow14UnfollowCloses(t *testing.T) {
 func TestRow34TheSamePushAgain(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		mei := w.hire("mei", models.RoleAgent, 5, w.group)
-		w.presence(mei, models.Break)
+		w.byHand(mei)
+		w.presence(mei, models.Online)
 		again := func(t *testing.T, in platform.Inbound, wantWords string) {
 			t.Helper()
 			before := w.stored()

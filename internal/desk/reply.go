@@ -156,6 +156,9 @@ func (d *Desk) Note(ctx context.Context, v Viewer, r Reply) (models.Message, err
 		if v.ListOf(row) == ListNone {
 			return refuse(Forbidden, "refusal.not_visible", nil)
 		}
+		if !v.MayNote(row) {
+			return refuse(Forbidden, "refusal.not_yours", nil)
+		}
 		now := d.now()
 		m = models.Message{
 			ConversationID: row.ConversationID, SessionID: &row.ID, Direction: models.Note, Kind: "note", AgentID: &v.Agent.ID, Text: text,

@@ -278,7 +278,7 @@ func TestNoteIsNeverSent(t *testing.T) {
 		was := w.session("anna")
 		before := w.cursor()
 		w.run(t, "P-5.4 · seen by colleagues, never queued", func(t *testing.T) {
-			m, err := w.desk.Note(w.ctx, w.viewer(zhou), Reply{SessionID: s.ID, Text: " 客户很急 \n"})
+			m, err := w.desk.Note(w.ctx, w.viewer(mei), Reply{SessionID: s.ID, Text: " 客户很急 \n"})
 			w.must(err)
 			stored := w.message(m.ID)
 			wantEqual(t, "line", string(stored.Direction)+" "+stored.Kind+" "+stored.Text+string(stored.State), "note note 客户很急")
@@ -291,6 +291,10 @@ func TestNoteIsNeverSent(t *testing.T) {
 			wantEqual(t, "last word", now.LastText, was.LastText)
 			wantEqual(t, "unanswered since", *now.UnansweredSince, *was.UnansweredSince)
 			wantEqual(t, "unread", now.Unread, was.Unread)
+		})
+		w.run(t, "Roles · refused to who only watches", func(t *testing.T) {
+			_, err := w.desk.Note(w.ctx, w.viewer(zhou), Reply{SessionID: s.ID, Text: "嗯"})
+			wantRefusal(t, err, Forbidden, "refusal.not_yours")
 		})
 		w.run(t, "refused to who may not see the session", func(t *testing.T) {
 			_, err := w.desk.Note(w.ctx, w.viewer(far), Reply{SessionID: s.ID, Text: "嗯"})

@@ -78,5 +78,5 @@ func (d *Desk) silence(ctx context.Context, now time.Time) error {
 
 // Seen notes signs of life of agents whose pages are open.
 func (d *Desk) Seen(ctx context.Context, agentIDs []int64) error {
-	return d.store.TouchAgents(ctx, agentIDs, d.now())
+	return d.written(d.store.TouchAgents(ctx, agentIDs, d.now()))
 }

@@ -242,7 +242,7 @@ func (w *world) sessions(openID string) int {
 // messages are the customer's whole timeline.
 func (w *world) messages(openID string) []models.Message {
 	w.t.Helper()
-	list, err := w.store.LastMessages(w.ctx, w.place(openID).ConversationID, 0, 1000)
+	list, err := w.store.LastMessages(w.ctx, w.place(openID).ConversationID, 0, 0, 1000)
 	w.must(err)
 	return list
 }
