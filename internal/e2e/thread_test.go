@@ -55,3 +55,13 @@ return saw.length === 2 && saw[0].includes("第 1 位") && saw[0].includes("陈�
 	p.sees("#claim", "第 2 位")
 	p.wait("the first of them is the next", `document.querySelector("#convo-list li:first-child .btn--primary") !== null || document.querySelector("#convo-list").innerHTML.slice(0, 900)`)
 }
+
+// The demonstration's clock is moved by ten minutes while the page is open: the wait on screen goes with it.
+func TestWaitFollowsTheServersClock(t *testing.T) {
+	d, p, c := serving(t)
+	p.sees("#waitbar .wait", "00:")
+	d.sim.advance("10m")
+	c.says("还在吗？")
+	p.sees("#timeline .msg", "还在吗？")
+	p.wait("more than ten minutes are shown", `/^1\d:\d\d$/.test(document.querySelector("#waitbar .wait").lastElementChild.textContent) || document.querySelector("#waitbar").outerHTML`)
+}

@@ -46,6 +46,7 @@ export async function request(url, options = {}) {
     toLogin();
     return new Promise(() => {});
   }
+  document.dispatchEvent(new CustomEvent("kefu:answer", { detail: answer }));
   return answer;
 }
 

@@ -1,6 +1,5 @@
 // The open chat: new and changed messages find their place, the reader keeps theirs.
 import { adopt, byId, calmly, chatID, fill, morph, parse, request } from "./dom.js";
-import { setNow } from "./clock.js";
 
 const near = 80; // pixels from the bottom that still count as reading the newest
 
@@ -114,7 +113,6 @@ export async function refreshThread(changed = Infinity) {
     const open = [...line.querySelectorAll('[data-state="queued"], [data-state="sending"], [data-state="parked"]')].map(number).filter(Boolean);
     const after = Math.min(Number(line.dataset.last), changed - 1, ...open.map((n) => n - 1));
     const answer = await request(`/c/${id}/messages?after=${Math.max(0, after)}`);
-    setNow(answer.headers.get("Date"));
     if (answer.ok && chatID() === id) applyThread(await answer.text());
   } catch {
     // The stream reports the lost connection and catches up after it.
