@@ -65,3 +65,14 @@ func TestWaitFollowsTheServersClock(t *testing.T) {
 	p.sees("#timeline .msg", "还在吗？")
 	p.wait("more than ten minutes are shown", `/^1\d:\d\d$/.test(document.querySelector("#waitbar .wait").lastElementChild.textContent) || document.querySelector("#waitbar").outerHTML`)
 }
+
+// The agent's own reply is the first entry of a new day: the day stands above it.
+func TestDayStandsAboveItsFirstReply(t *testing.T) {
+	d, p, _ := serving(t)
+	d.sim.advance("24h")
+	p.reply("早上好，昨天的问题解决了吗？")
+	p.wait("the day comes directly before the reply", `(() => {
+const line = [...document.querySelector("#timeline").children];
+const at = line.findIndex((li) => li.innerText.includes("早上好"));
+return line[at].matches('[data-state="sent"]') && line[at - 1].matches(".daysep") && document.querySelectorAll(".daysep").length === 2 || line.map((li) => li.id).join() })()`)
+}

@@ -58,6 +58,15 @@ export function place(message) {
   return !old && !mine && !message.classList.contains("msg--out");
 }
 
+// placeDay puts the day before its first message; where it already stands above, the day began earlier.
+function placeDay(day, first) {
+  const old = byId(day.id);
+  if (old && old.compareDocumentPosition(first) & Node.DOCUMENT_POSITION_FOLLOWING) return;
+  old?.remove();
+  first.before(day);
+  adopt(day);
+}
+
 // applyThread takes the answer of GET /c/{id}/messages.
 function applyThread(html) {
   const answer = parse(html);
@@ -65,7 +74,16 @@ function applyThread(html) {
   if (slot && slot.dataset.state !== byId("composer-slot").dataset.state) return reloadChat();
   keepPlace(() => {
     let added = 0;
-    for (const message of [...answer.body.children].filter((element) => element.localName === "li")) if (place(message)) added++;
+    let day;
+    for (const entry of [...answer.body.children].filter((element) => element.localName === "li")) {
+      if (entry.matches(".daysep")) {
+        day = entry;
+        continue;
+      }
+      if (place(entry)) added++;
+      if (day) placeDay(day, byId(entry.id));
+      day = undefined;
+    }
     const line = byId("timeline");
     line.dataset.last = Math.max(line.dataset.last, ...[...line.children].map(number));
     for (const id of ["chat-head", "waitbar", "limits"]) {
