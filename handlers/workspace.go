@@ -206,6 +206,9 @@ func (h *Workspace) chatFrame(ctx context.Context, l texts.Lang, v desk.Viewer, 
 		if face.Nick != "" {
 			p.Composer.Face.Name = face.Nick
 		}
+		if !s.Held(v.Agent.ID) {
+			p.Composer.Holder = h.colleague(l, r.AgentID).Name
+		}
 	default:
 		p.Slot = views.SlotWatch
 		holder := h.colleague(l, r.AgentID)

@@ -197,11 +197,11 @@ func (s *Store) NoteInbound(ctx context.Context, id int64, kind, text string, at
 	return still, nil
 }
 
-// NoteOutbound makes our message the last word. The customer's clock goes on until it is sent (NoteDelivered).
-func (s *Store) NoteOutbound(ctx context.Context, id int64, kind, text string, state MessageState, at time.Time) error {
+// NoteOutbound makes the agent's message the last word; the holder who writes has read what came before. The customer's clock goes on until it is sent (NoteDelivered).
+func (s *Store) NoteOutbound(ctx context.Context, id, agentID int64, kind, text string, state MessageState, at time.Time) error {
 	return s.write(ctx, func(db *DB) error {
-		return db.Exec(`UPDATE sessions SET last_at = ?, last_kind = ?, last_text = ?, last_direction = 'out', last_state = ?, unread = 0 WHERE id = ?`,
-			at, kind, text, state, id).Error
+		return db.Exec(`UPDATE sessions SET last_at = ?, last_kind = ?, last_text = ?, last_direction = 'out', last_state = ?, unread = CASE WHEN agent_id = ? THEN 0 ELSE unread END WHERE id = ?`,
+			at, kind, text, state, agentID, id).Error
 	})
 }
 

@@ -177,7 +177,7 @@ func TestTheCustomersClock(t *testing.T) {
 		}
 		answer := func(minutes int) models.Message {
 			m := o.sends(n, "您好", 1, 1, at(minutes))
-			must(t, o.s.NoteOutbound(ctx, n.ID, "text", "您好", models.Queued, at(minutes)))
+			must(t, o.s.NoteOutbound(ctx, n.ID, o.mei.ID, "text", "您好", models.Queued, at(minutes)))
 			return m
 		}
 		becomes := func(m models.Message, state models.MessageState) {

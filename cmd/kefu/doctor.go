@@ -63,10 +63,11 @@ func (d *doctor) examine(ctx context.Context) {
 	if d.cfg.PublicURL == "" {
 		d.say("note  %-16s KEFU_PUBLIC_URL is not set: cookies are not marked secure, callback addresses are shown without a host", "public address")
 	}
+	if _, err := os.Stat(d.cfg.Data); errors.Is(err, os.ErrNotExist) {
+		d.say("note  %-16s %s is not there yet: nothing is set up, `kefu serve` makes it", "data folder", d.cfg.Data)
+		return
+	}
 	d.check("data folder", func() (string, error) {
-		if err := d.cfg.folder(); err != nil {
-			return "", err
-		}
 		f, err := os.CreateTemp(d.cfg.Data, ".doctor-*")
 		if err != nil {
 			return "", err
@@ -74,13 +75,11 @@ func (d *doctor) examine(ctx context.Context) {
 		_, err = f.Write(make([]byte, 4096))
 		return d.cfg.Data + " can be written", errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name()))
 	})
-	d.check("address", func() (string, error) {
-		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", d.cfg.Addr)
-		if err != nil {
-			return "", fmt.Errorf("%w (is the server running?)", err)
-		}
-		return d.cfg.Addr + " is free", ln.Close()
-	})
+	if ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", d.cfg.Addr); err != nil {
+		d.say("note  %-16s %v: right while the server runs, wrong before it starts", "address", err)
+	} else {
+		d.check("address", func() (string, error) { return d.cfg.Addr + " is free", ln.Close() })
+	}
 	box, err := d.cfg.box()
 	if !d.check("secret key", func() (string, error) { return "readable", err }) {
 		return

@@ -17,6 +17,7 @@ import (
 	_ "time/tzdata" // nor time zones
 
 	"kefu/internal/desk"
+	"kefu/internal/texts"
 )
 
 // version is set by the build.
@@ -38,7 +39,7 @@ func main() {
 // sentence is an error for the person at the terminal.
 func sentence(err error) string {
 	if no, ok := errors.AsType[*desk.Refusal](err); ok {
-		return no.Error()
+		return texts.T(texts.En, no.Key, no.Args)
 	}
 	return err.Error()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -23,6 +24,9 @@ type newChannel struct {
 
 // secrets reads what must not stand on a command line.
 func (n *newChannel) secrets() error {
+	if n.appID == "" {
+		return errors.New("--app-id is needed, the account's AppID (wx…)")
+	}
 	for name, to := range map[string]*string{"KEFU_APP_SECRET": &n.secret, "KEFU_TOKEN": &n.token, "KEFU_AES_KEY": &n.aesKey} {
 		if *to = os.Getenv(name); *to == "" && (name != "KEFU_AES_KEY" || n.mode != "plain") {
 			return fmt.Errorf("%s is not set in the environment", name)
@@ -58,7 +62,7 @@ func (n *newChannel) create(ctx context.Context, c *channels) (models.Channel, e
 	}
 	c.seal(&ch, n.secret, n.token, n.aesKey)
 	if _, err := c.adapter(ch); err != nil {
-		return ch, err
+		return ch, fmt.Errorf("the account's settings: %w", errors.Unwrap(err))
 	}
 	return ch, c.store.CreateChannel(ctx, &ch)
 }

@@ -183,7 +183,7 @@ func (t *pastChatRun) said(ctx context.Context, m models.Message) error {
 	if err := t.store(ctx, &m); err != nil {
 		return err
 	}
-	if err := t.tx.NoteOutbound(ctx, t.session.ID, m.Kind, m.Text, m.State, t.now); err != nil {
+	if err := t.tx.NoteOutbound(ctx, t.session.ID, *m.AgentID, m.Kind, m.Text, m.State, t.now); err != nil {
 		return err
 	}
 	m.UpdatedAt = t.now.Add(time.Second)

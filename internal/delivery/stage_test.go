@@ -191,7 +191,7 @@ func (s *stage) reply(n models.Session, faced bool, parts ...string) (ids []int6
 			}
 			ids = append(ids, m.ID)
 		}
-		return tx.NoteOutbound(s.t.Context(), n.ID, "text", parts[len(parts)-1], models.Queued, now)
+		return tx.NoteOutbound(s.t.Context(), n.ID, 0, "text", parts[len(parts)-1], models.Queued, now)
 	}))
 	return ids
 }

@@ -39,7 +39,7 @@ func (d *Desk) Reply(ctx context.Context, v Viewer, r Reply) ([]models.Message, 
 		if err != nil {
 			return err
 		}
-		if again, err := d.again(ctx, tx, v, r.Key, len(parts)); err != nil || again != nil {
+		if again, err := d.again(ctx, tx, v, r.SessionID, r.Key, len(parts)); err != nil || again != nil {
 			stored = again
 			return err
 		}
@@ -91,7 +91,7 @@ func (d *Desk) queue(ctx context.Context, tx *models.Store, v Viewer, s models.S
 	for i, part := range parts {
 		m := models.Message{
 			ConversationID: s.ConversationID, SessionID: &s.ID, Direction: models.Out, Kind: "text", AgentID: &v.Agent.ID, Text: part,
-			ShownAt: now, CreatedAt: now, IdemKey: idemKey(v, key, i+1), Face: face.Account, FaceNick: face.Nick,
+			ShownAt: now, CreatedAt: now, IdemKey: idemKey(v, s.ID, key, i+1), Face: face.Account, FaceNick: face.Nick,
 			Part: i + 1, Parts: len(parts), State: models.Queued, ResendOf: resendOf,
 		}
 		if err := tx.CreateMessage(ctx, &m); err != nil {
@@ -106,17 +106,17 @@ func (d *Desk) queue(ctx context.Context, tx *models.Store, v Viewer, s models.S
 		}
 		stored = append(stored, m)
 	}
-	return stored, tx.NoteOutbound(ctx, s.ID, "text", preview(parts[len(parts)-1]), models.Queued, now)
+	return stored, tx.NoteOutbound(ctx, s.ID, v.Agent.ID, "text", preview(parts[len(parts)-1]), models.Queued, now)
 }
 
 // again finds what the same form stored before.
-func (d *Desk) again(ctx context.Context, tx *models.Store, v Viewer, key string, parts int) ([]models.Message, error) {
+func (d *Desk) again(ctx context.Context, tx *models.Store, v Viewer, sessionID int64, key string, parts int) ([]models.Message, error) {
 	if key == "" {
 		return nil, nil
 	}
 	var found []models.Message
 	for i := range parts {
-		m, err := tx.MessageByKey(ctx, *idemKey(v, key, i+1))
+		m, err := tx.MessageByKey(ctx, *idemKey(v, sessionID, key, i+1))
 		if errors.Is(err, models.ErrNotFound) {
 			break
 		}
@@ -128,11 +128,11 @@ func (d *Desk) again(ctx context.Context, tx *models.Store, v Viewer, key string
 	return found, nil
 }
 
-func idemKey(v Viewer, key string, part int) *string {
+func idemKey(v Viewer, sessionID int64, key string, part int) *string {
 	if key == "" {
 		return nil
 	}
-	return ptr(fmt.Sprintf("%d:%s:%d", v.Agent.ID, key, part))
+	return ptr(fmt.Sprintf("%d.%d:%s:%d", v.Agent.ID, sessionID, key, part))
 }
 
 // Note stores an internal note: seen by colleagues, never sent.
@@ -147,7 +147,7 @@ func (d *Desk) Note(ctx context.Context, v Viewer, r Reply) (models.Message, err
 		if err != nil {
 			return err
 		}
-		if again, err := d.again(ctx, tx, v, r.Key, 1); err != nil || again != nil {
+		if again, err := d.again(ctx, tx, v, r.SessionID, r.Key, 1); err != nil || again != nil {
 			if err == nil {
 				m = again[0]
 			}
@@ -162,7 +162,7 @@ func (d *Desk) Note(ctx context.Context, v Viewer, r Reply) (models.Message, err
 		now := d.now()
 		m = models.Message{
 			ConversationID: row.ConversationID, SessionID: &row.ID, Direction: models.Note, Kind: "note", AgentID: &v.Agent.ID, Text: text,
-			ShownAt: now, CreatedAt: now, IdemKey: idemKey(v, r.Key, 1),
+			ShownAt: now, CreatedAt: now, IdemKey: idemKey(v, row.ID, r.Key, 1),
 		}
 		if err := tx.CreateMessage(ctx, &m); err != nil {
 			return err

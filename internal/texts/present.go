@@ -50,6 +50,7 @@ var _ = add([][3]string{
 })
 
 var _ = add([][3]string{
+	{"page.composer.holder", "{name} 正在接待，你写的内容会直接发给客户", "{name} holds this chat. What you write goes straight to the customer"},
 	{"page.slot.closed", "会话已结束：{reason}", "The chat is closed: {reason}"},
 	{"page.slot.closed.detail", "客户再发消息时会重新排队。", "When the customer writes again, they enter the queue."},
 	{"page.slot.claim.detail", "{group} · 第 {n} 位", "{group} · number {n}"},

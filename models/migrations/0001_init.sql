@@ -190,7 +190,7 @@ CREATE TABLE messages (
   shown_at        ${TIME}  NOT NULL,                     -- the platform's time of an inbound message, ours of all others
   created_at      ${TIME}  NOT NULL,
   updated_at      ${TIME}  NOT NULL,
-  idem_key        TEXT,                                  -- the composer's idempotency key, "agent:key:part"
+  idem_key        TEXT,                                  -- the composer's idempotency key, "agent.session:key:part"
   face            TEXT     NOT NULL DEFAULT '',          -- kf_account chosen when it was written
   face_nick       TEXT     NOT NULL DEFAULT '',
   part            INTEGER  NOT NULL DEFAULT 1,
