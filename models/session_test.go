@@ -167,6 +167,8 @@ func TestCloseAndReopenSession(t *testing.T) {
 func TestTheCustomersClock(t *testing.T) {
 	each(t, func(t *testing.T, o *office) {
 		n := o.waits("anna", noon)
+		_, err := o.s.TakeSession(ctx, n.ID, o.mei.ID, models.AnyLoad, noon)
+		must(t, err)
 		at := func(minutes int) time.Time { return noon.Add(time.Duration(minutes) * time.Minute) }
 		says := func(minutes int) models.Message {
 			m := models.Message{ConversationID: n.ConversationID, SessionID: &n.ID, Direction: models.In, Kind: "text", ShownAt: at(minutes), CreatedAt: at(minutes)}
@@ -213,6 +215,8 @@ func TestTheCustomersClock(t *testing.T) {
 		becomes(three, models.Sent)
 		since("P-2.9 · a message that came after the answer goes on waiting", ptr(at(7)))
 		equal(t, "unread", o.session(n.ID).Unread, 1)
+		must(t, o.s.NoteOutbound(ctx, n.ID, o.he.ID, "text", "您好", models.Queued, at(7)))
+		equal(t, "unread by the holder after somebody else wrote", o.session(n.ID).Unread, 1)
 		becomes(one, models.Sent)
 		since("P-2.9 · so it does when an older answer arrives late", ptr(at(7)))
 		equal(t, "an older message does not change the list's state", o.session(n.ID).LastState, "")
