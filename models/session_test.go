@@ -218,6 +218,8 @@ func TestTheCustomersClock(t *testing.T) {
 		becomes(one, models.Sent)
 		since("P-2.9 · so it does when an older answer arrives late", ptr(at(7)))
 		equal(t, "an older message does not change the list's state", o.session(n.ID).LastState, "")
+		must(t, o.s.NoteOutbound(ctx, n.ID, o.he.ID, "text", "您好", models.Queued, at(8)))
+		equal(t, "unread by the holder after somebody else wrote", o.session(n.ID).Unread, 1)
 		t.Run("row 35 · nothing is noted in a closed session", func(t *testing.T) {
 			_, err := o.s.CloseSession(ctx, n.ID, models.ClosedLeft, at(9))
 			must(t, err)
@@ -225,8 +227,6 @@ func TestTheCustomersClock(t *testing.T) {
 			must(t, err)
 			equal(t, "open", open, false)
 		})
-		must(t, o.s.NoteOutbound(ctx, n.ID, o.he.ID, "text", "您好", models.Queued, at(7)))
-		equal(t, "unread by the holder after somebody else wrote", o.session(n.ID).Unread, 1)
 	})
 }
 
