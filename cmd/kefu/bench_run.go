@@ -134,7 +134,7 @@ type closers struct {
 }
 
 const (
-	closersAtOnce = 8
+	closersAtOnce = 64
 	closersBehind = 4096 // more than any run leaves waiting
 )
 
