@@ -178,6 +178,9 @@ func (h *Health) Live(c echo.Context) error { return c.String(http.StatusOK, "ok
 
 // Ready handles GET /readyz: 503 while nothing can be stored, for example on a full disk.
 func (h *Health) Ready(c echo.Context) error {
+	if h.Site.Ready != nil && !h.Site.Ready() {
+		return c.String(http.StatusServiceUnavailable, "starting\n")
+	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), 3*time.Second)
 	defer cancel()
 	if err := h.Store.CheckWritable(ctx); err != nil {

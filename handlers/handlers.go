@@ -31,6 +31,7 @@ type Site struct {
 	Log     *slog.Logger
 	Name    string // of the installation, on the log-in page
 	Version string
+	Ready   func() bool // whether all is set up; nil: it is
 }
 
 // Login is who makes a request.

@@ -45,7 +45,7 @@ func savedOf(c echo.Context) string {
 }
 
 func (h *Me) show(c echo.Context, status int, p views.MeProps) error {
-	l, lang := loginOf(c), Lang(c)
+	l := loginOf(c)
 	p.Page, p.Username, p.Role = h.page(c, "me", ""), l.Viewer.Agent.Username, string(l.Viewer.Agent.Role)
 	list, err := h.Store.LiveLogins(c.Request().Context(), l.Viewer.Agent.ID, h.Clock.Now())
 	if err != nil {
@@ -54,7 +54,7 @@ func (h *Me) show(c echo.Context, status int, p views.MeProps) error {
 	for _, login := range list {
 		p.Logins = append(p.Logins, views.LoginRow{
 			ID: strconv.FormatInt(login.ID, 10), Agent: browser(login.UserAgent), IP: login.IP, Started: login.CreatedAt.In(h.Zone).Format("2006-01-02 15:04"),
-			Seen: h.clockText(lang, login.SeenAt), Datetime: machineTime(login.SeenAt), Current: login.ID == l.ID,
+			Seen: h.clockText(login.SeenAt), Datetime: machineTime(login.SeenAt), Current: login.ID == l.ID,
 		})
 	}
 	return render(c, status, views.Me(p))

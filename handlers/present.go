@@ -35,7 +35,7 @@ func customerOf(l texts.Lang, r models.Row) views.Person {
 }
 
 // clockText is the time of day in the installation's zone, or the date when it was another day.
-func (s *Site) clockText(l texts.Lang, at time.Time) string {
+func (s *Site) clockText(at time.Time) string {
 	at, now := at.In(s.Zone), s.Clock.Now().In(s.Zone)
 	switch {
 	case at.YearDay() == now.YearDay() && at.Year() == now.Year():
@@ -74,7 +74,7 @@ func (s *Site) row(l texts.Lang, v desk.Viewer, r models.Row, list desk.List, cu
 	p := views.RowProps{
 		L: l, ID: uint(r.ID), List: string(list), Customer: customerOf(l, r), Last: lastWords(l, r), Ours: r.LastDirection == models.Out,
 		Icon: kindIcon(r.LastKind), Unread: r.Unread, Current: r.ID == current, Wait: s.wait(l, r),
-		Time: s.clockText(l, r.LastAt), Datetime: machineTime(r.LastAt), Order: views.OrderQuiet(r.LastAt.UnixMilli()),
+		Time: s.clockText(r.LastAt), Datetime: machineTime(r.LastAt), Order: views.OrderQuiet(r.LastAt.UnixMilli()),
 	}
 	if p.Wait != nil {
 		p.Order = views.OrderWaiting(p.Wait.Since)
@@ -88,7 +88,7 @@ func (s *Site) row(l texts.Lang, v desk.Viewer, r models.Row, list desk.List, cu
 		p.Claim = v.MayClaim(r.State, r.GroupID)
 		p.Order = views.OrderWaiting(r.ArrivalAt.UnixMilli())
 	case r.State == models.Closed && r.ClosedAt != nil:
-		p.Order, p.Time, p.Datetime = views.OrderQuiet(r.ClosedAt.UnixMilli()), s.clockText(l, *r.ClosedAt), machineTime(*r.ClosedAt)
+		p.Order, p.Time, p.Datetime = views.OrderQuiet(r.ClosedAt.UnixMilli()), s.clockText(*r.ClosedAt), machineTime(*r.ClosedAt)
 	case r.LastDirection == models.Out && r.LastState == models.FailedState:
 		p.Tag, p.TagText = "failed", texts.T(l, "page.row.failed", nil)
 	case r.LastDirection == models.Out && r.LastState == models.UnknownState:
@@ -187,7 +187,7 @@ func (s *Site) message(l texts.Lang, r models.Row, m models.Message, mayAct bool
 		p.Kind, p.Who = views.MessageNote, s.colleague(l, m.AgentID)
 	case models.System:
 		p.Kind = views.MessageSystem
-		p.Icon, p.Content.Text = s.systemLine(l, r, m)
+		p.Icon, p.Content.Text = s.systemLine(l, m)
 	default:
 		p.Kind, p.Who = views.MessageOut, s.colleague(l, m.AgentID)
 		if m.FaceNick != "" {
@@ -260,7 +260,7 @@ func content(m models.Message) views.ContentProps {
 }
 
 // systemLine says what happened, with the icon before it.
-func (s *Site) systemLine(l texts.Lang, r models.Row, m models.Message) (icon, line string) {
+func (s *Site) systemLine(l texts.Lang, m models.Message) (icon, line string) {
 	var d struct {
 		Waited            int
 		Key, Text, Reason string

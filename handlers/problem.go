@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"github.com/a-h/templ"
 	"github.com/labstack/echo/v4"
 
 	"kefu/internal/texts"
@@ -16,7 +15,7 @@ func Problem(c echo.Context, status int, said, ref string) error {
 	if in {
 		p.Theme = l.Viewer.Agent.Theme
 	}
-	var component templ.Component = views.Problem(p)
+	component := views.Problem(p)
 	if isHTMX(c) {
 		if said == "" {
 			said = texts.T(p.L, "problem.short", texts.Args{"ref": ref})

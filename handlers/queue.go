@@ -121,7 +121,7 @@ func (h *Queue) people(ctx context.Context, p *views.QueueProps, v desk.Viewer, 
 			Load: h.Board.Held(a.ID), Capacity: a.Capacity, Me: a.ID == v.Agent.ID,
 		}
 		if a.Presence != models.Online {
-			row.Since = texts.T(l, "page.presence.since", texts.Args{"time": h.clockText(l, a.PresenceAt)})
+			row.Since = texts.T(l, "page.presence.since", texts.Args{"time": h.clockText(a.PresenceAt)})
 		} else {
 			p.Online++
 		}

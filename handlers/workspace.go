@@ -264,7 +264,7 @@ func (h *Workspace) panel(ctx context.Context, v desk.Viewer, l texts.Lang, r mo
 	for _, e := range earlier {
 		row := views.HistoryRow{ID: uint(e.ID), Title: e.LastText, Result: texts.T(l, texts.Key("page.reason."+string(e.CloseReason)), nil)}
 		if e.ClosedAt != nil {
-			row.Date, row.Datetime = h.clockText(l, *e.ClosedAt), machineTime(*e.ClosedAt)
+			row.Date, row.Datetime = h.clockText(*e.ClosedAt), machineTime(*e.ClosedAt)
 		}
 		if e.AgentName != nil {
 			row.Agent = *e.AgentName

@@ -114,7 +114,7 @@ func (s *Store) tryPostgresTx(ctx context.Context, fn func(tx *Store) error) (*t
 	if err != nil {
 		return nil, fmt.Errorf("begin: %w", err)
 	}
-	defer sqlTx.Rollback() // does nothing after a commit; also reached when fn ends its goroutine
+	defer sqlTx.Rollback() //nolint:errcheck // does nothing after a commit; also reached when fn ends its goroutine
 	tx := s.begun(&txConn{inner: sqlTx})
 	defer tx.tx.conn.over.Store(true)
 	began := time.Now()

@@ -43,7 +43,7 @@ func (c *txConn) note(err error) {
 	}
 }
 
-func (c *txConn) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+func (c *txConn) PrepareContext(_ context.Context, _ string) (*sql.Stmt, error) {
 	return nil, errors.New("prepared statements outlive the transaction: not supported")
 }
 

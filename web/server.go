@@ -35,6 +35,7 @@ type Options struct {
 	PublicURL      string       // where browsers reach it; https makes cookies secure
 	TrustedProxies []*net.IPNet // whose forwarded headers count; nobody's when empty
 	Name, Version  string
+	Ready          func() bool   // whether all is set up; nil: it is
 	Beat           time.Duration // of the live stream; 0: 20 s
 }
 
@@ -46,7 +47,7 @@ func New(o Options) http.Handler {
 	e.IPExtractor = extractor(o.TrustedProxies)
 	secure := strings.HasPrefix(o.PublicURL, "https://")
 	logins := NewLogins(o.Store, o.Desk, o.Clock, o.Log, secure)
-	site := &handlers.Site{Desk: o.Desk, Store: o.Store, Board: o.Board, Clock: o.Clock, Zone: o.Zone, Log: o.Log, Name: o.Name, Version: o.Version}
+	site := &handlers.Site{Desk: o.Desk, Store: o.Store, Board: o.Board, Clock: o.Clock, Zone: o.Zone, Log: o.Log, Name: o.Name, Version: o.Version, Ready: o.Ready}
 	if o.Beat == 0 {
 		o.Beat = 20 * time.Second
 	}

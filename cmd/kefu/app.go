@@ -41,6 +41,7 @@ type appOptions struct {
 	clock clock.Clock
 	log   *slog.Logger
 	box   *seal.Box
+	ready func() bool   // whether all is set up; nil: it is
 	look  time.Duration // of the delivery, for what a crash left behind; 0: its own rhythm
 }
 
@@ -88,7 +89,7 @@ func (a *app) assemble(ctx context.Context, o appOptions) error {
 	}
 	a.handler = web.New(web.Options{
 		Desk: a.desk, Store: a.store, Board: a.board, Hub: a.hub, Clock: o.clock, Log: o.log, Zone: o.set.zone, Receiver: a.channels.Receiver,
-		PublicURL: o.cfg.PublicURL, TrustedProxies: o.set.proxies, Name: o.cfg.Name, Version: version,
+		PublicURL: o.cfg.PublicURL, TrustedProxies: o.set.proxies, Name: o.cfg.Name, Version: version, Ready: o.ready,
 	})
 	return nil
 }

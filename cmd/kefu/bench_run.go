@@ -77,7 +77,7 @@ func (b *bench) generate(ctx context.Context, p load.Plan, h load.Host) (load.Re
 	if err != nil {
 		return load.Report{}, err
 	}
-	cmd := exec.CommandContext(ctx, self, "bench", "generate")
+	cmd := exec.CommandContext(ctx, self, "bench", "generate") //nolint:gosec // this program itself
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 5 * time.Second
 	cmd.Stderr = io.Discard // its failures come as part of the report

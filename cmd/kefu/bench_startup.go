@@ -125,8 +125,8 @@ func (s *startup) start(ctx context.Context, data string, idle time.Duration) (o
 	if err := ln.Close(); err != nil {
 		return one, err
 	}
-	cmd := exec.CommandContext(ctx, self, "serve", "--addr", address, "--data", data, "--log", "error")
-	cmd.Env = []string{"HOME=" + data} // no setting of the one who measures
+	cmd := exec.CommandContext(ctx, self, "serve", "--addr", address, "--data", data, "--log", "error") //nolint:gosec // this program itself
+	cmd.Env = []string{"HOME=" + data}                                                                  // no setting of the one who measures
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 15 * time.Second
 	began := time.Now()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,7 +21,7 @@ import (
 )
 
 // demoPassword is everybody's password in the demonstration, and only there.
-const demoPassword = "kefu-demo"
+const demoPassword = "kefu-demo" //nolint:gosec // known to all, and refused everywhere else
 
 type demo struct {
 	config
@@ -103,7 +104,8 @@ func (d *demo) serve(ctx context.Context, set checked) (err error) {
 	loopCtx, stopLoops := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopLoops()
 	clk, log := clock.NewRunning(loopCtx), logger(set.level)
-	a, err := newApp(ctx, appOptions{cfg: d.config, set: set, clock: clk, log: log, box: box, look: demoLook})
+	var furnished atomic.Bool // who waits for /readyz wants to log in then
+	a, err := newApp(ctx, appOptions{cfg: d.config, set: set, clock: clk, log: log, box: box, look: demoLook, ready: furnished.Load})
 	if err != nil {
 		return errors.Join(err, ln.Close(), simLn.Close())
 	}
@@ -124,6 +126,7 @@ func (d *demo) serve(ctx context.Context, set checked) (err error) {
 		simulator: simulator, simURL: "http://" + simLn.Addr().String(), deskURL: "http://" + ln.Addr().String(), agents: d.agents, groups: d.groups,
 	})
 	if err == nil {
+		furnished.Store(true)
 		d.announce(ln.Addr(), simLn.Addr())
 		select {
 		case <-ctx.Done():

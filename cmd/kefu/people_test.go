@@ -13,7 +13,7 @@ var shownPassword = regexp.MustCompile(`password: (\S+)  \(shown only now\)`)
 func TestAgentsFromTheCommandLine(t *testing.T) {
 	data := ownEnvironment(t)
 	log := standardError(t)
-	r, desk := server(t)
+	r, _ := server(t)
 	r.ends()
 
 	out := works(t, "", "agent", "add", "Zhou", "--name", "周一帆")
@@ -55,7 +55,7 @@ func TestAgentsFromTheCommandLine(t *testing.T) {
 		t.Errorf("agent list says\n%s", list)
 	}
 
-	r, desk = server(t)
+	r, desk := server(t)
 	if !desk.logIn("zhou", made[1]) || !newClient(t, desk.base).logIn("lin", "my own password") {
 		t.Error("who was added cannot log in")
 	}

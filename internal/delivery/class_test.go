@@ -204,7 +204,7 @@ func TestQuotaPausesTheChannelUntilMidnight(t *testing.T) {
 func TestThreeBusyMessagesInARowAreAnAlarm(t *testing.T) {
 	each(t, func(t *testing.T, s *stage) {
 		broken := true
-		s.phone.answer = func(c call, _ int) error {
+		s.phone.answer = func(_ call, _ int) error {
 			if broken {
 				return refusal(platform.BusyOnce, -1)
 			}

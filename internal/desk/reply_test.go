@@ -257,7 +257,7 @@ func TestReplyRefused(t *testing.T) {
 			w.must(err)
 			wantEqual(t, "parts", len(stored), 5)
 		})
-		w.run(t, "P-4.1 · one message may be tried with none left", func(t *testing.T) {
+		w.run(t, "P-4.1 · one message may be tried with none left", func(*testing.T) {
 			_, err := w.desk.Reply(w.ctx, w.viewer(mei), Reply{SessionID: active.ID, Text: "还在吗"})
 			w.must(err)
 		})

@@ -50,7 +50,7 @@ func (c *conn) roundTrip(ctx context.Context, request []byte) (status int, body 
 			c.close()
 		}
 	}()
-	res, err := c.send(request)
+	res, err := c.send(request) //nolint:bodyclose // read to its end by the caller, on a connection of our own
 	if err != nil {
 		return 0, nil, err
 	}

@@ -122,7 +122,7 @@ func (w *watch) stream(ctx context.Context, cookie string, open func()) error {
 	defer c.close()
 	opened := c.net
 	defer context.AfterFunc(ctx, func() { _ = opened.Close() })() // the reading below returns
-	res, err := c.send(get(w.plan.Address, "/events", cookie))
+	res, err := c.send(get(w.plan.Address, "/events", cookie))    //nolint:bodyclose // the stream, closed with its connection
 	if err != nil {
 		return err
 	}

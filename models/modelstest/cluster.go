@@ -77,7 +77,7 @@ func (c *cluster) makeTemplate() (string, error) {
 // create makes a database, empty or with the schema.
 func (c *cluster) create(migrated bool) (address string, drop func() error, err error) {
 	name := fmt.Sprintf("%s%d", c.prefix, c.made.Add(1))
-	statement := "CREATE DATABASE " + name
+	statement := "CREATE DATABASE " + name //nolint:gosec // a name of our own
 	if migrated {
 		template, err := c.template()
 		if err != nil {

@@ -39,7 +39,7 @@ func makeFolder() (dir string, remove func() error, err error) {
 	if err != nil {
 		return "", nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	if err := os.Chmod(dir, 0o711); err != nil { // the user postgres passes through to its own folder
+	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // the user postgres passes through to its own folder
 		return "", nil, fmt.Errorf("make a folder for tests: %w", err)
 	}
 	return dir, func() error {

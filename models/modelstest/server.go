@@ -59,13 +59,13 @@ func (s *server) start(bin string, attr *syscall.SysProcAttr) error {
 		}
 	}
 	data := filepath.Join(s.dir, "data")
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "--pgdata", data, "--username", "kefu", "--auth", "trust",
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "--pgdata", data, "--username", "kefu", "--auth", "trust", //nolint:gosec // the installed server
 		"--encoding", "UTF8", "--locale", "C", "--no-sync")
 	initdb.Dir, initdb.Env, initdb.SysProcAttr = s.dir, s.environment(), &syscall.SysProcAttr{Credential: attr.Credential}
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	postgres := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", s.dir, "-c", "listen_addresses=",
+	postgres := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", s.dir, "-c", "listen_addresses=", //nolint:gosec // the installed server
 		"-c", "max_connections=200", "-c", "shared_buffers=32MB",
 		"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off") // the data lives as long as the tests
 	postgres.Dir, postgres.Env, postgres.SysProcAttr = s.dir, s.environment(), attr

@@ -127,7 +127,7 @@ type acted struct{ msgID, createTime int64 }
 
 // Act does what a customer does and returns where the result of the push will come; a nil channel means that the act pushes nothing.
 // Its effects on the platform (following, allowance, phone) are there when it returns.
-func (s *Simulator) Act(act Act) (<-chan PushResult, acted, error) {
+func (s *Simulator) Act(act Act) (<-chan PushResult, acted, error) { //nolint:revive // two plain numbers
 	s.mu.Lock()
 	p, err := s.resolve(act)
 	s.mu.Unlock()

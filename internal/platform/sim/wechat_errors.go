@@ -66,7 +66,7 @@ var errmsgs = map[int]string{
 	61450: "system error",
 	61451: "invalid parameter",
 	61452: "invalid kf_account",
-	61453: "kf_account exsited",
+	61453: "kf_account exsited", //nolint:misspell // as the platform spells it
 	61454: "invalid kf_acount length",
 	61455: "illegal character in kf_account",
 	61456: "kf_account count exceeded",
