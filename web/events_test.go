@@ -418,6 +418,23 @@ func TestRightsAreReadAnew(t *testing.T) {
 	}
 }
 
+func TestStreamSpeaksItsAgentsLanguage(t *testing.T) {
+	o := newOffice(t)
+	zhou := o.hire("zhou", models.RoleAgent, o.sales)
+	server, _ := o.listen()
+	b := o.enter(zhou)
+	live := b.stream(server, o.cursor())
+	live.next("ping")
+	for _, tt := range []struct{ lang, customer string }{{"zh-CN", "微信用户"}, {"en", "WeChat user"}, {"zh-CN", "微信用户"}} {
+		b.post("/me", "lang", tt.lang)
+		live.next("reset") // the page was in the other language
+		o.says("customer of "+tt.lang, "在吗")
+		if row := live.next("row"); !strings.Contains(row.data, tt.customer) {
+			t.Errorf("in %s the row says\n%s", tt.lang, row.data)
+		}
+	}
+}
+
 func TestStreamGivesSignsOfLife(t *testing.T) {
 	o := newOffice(t, func(opt *Options) { opt.Beat = time.Millisecond })
 	server, _ := o.listen()

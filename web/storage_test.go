@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"kefu/models"
 	"kefu/models/modelstest"
@@ -70,4 +71,18 @@ func TestFullDiskIsSaidEverywhere(t *testing.T) {
 	o.stranger().get("/readyz").want(http.StatusOK)
 	b.get("/c").one("#storage-banner[hidden]")
 	b.post(path(s.ID, "/messages"), "mode", "reply", "key", "k", "text", "您好").goesTo(path(s.ID, "")) // the form as it was
+}
+
+func TestFullDiskLetsAgentsRead(t *testing.T) {
+	o := openOffice(t, modelstest.PostgresURL(t))
+	zhou := o.hire("zhou", models.RoleAgent, o.sales)
+	s := o.served(zhou, "customer", "在吗")
+	b := o.enter(zhou)
+	o.fill("agents")
+	o.fill("logins")
+	o.must(o.clock.Advance(o.ctx, 2*time.Minute)) // long enough that each request would note a sign of life
+	for _, address := range []string{"/c", path(s.ID, ""), "/queue", "/me"} {
+		b.get(address).want(http.StatusOK)
+	}
+	b.get("/c").says("#storage-banner[role=alert]:not([hidden])", en("page.storage.full"))
 }
